@@ -1,0 +1,78 @@
+"""What every evaluator is: a circuit and its constraints in, an area-delay curve out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Protocol, runtime_checkable
+
+from prefixrl.circuits import Circuit
+from prefixrl.circuits.netlist import Netlist
+from prefixrl.errors import InputError
+from prefixrl.synthesis.constraints import Constraints
+from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
+from prefixrl.synthesis.pdk import Pdk
+
+EVALUATOR_NAMES = ("yosys", "analytic")
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Gives circuits their area-delay curves; the same curve for the same `evaluation_key`, always.
+
+    One evaluator serves one thread at a time; it may keep programs alive, so it has to be closed.
+    """
+
+    @property
+    def name(self) -> str:
+        """What `--evaluator` takes."""
+
+    @property
+    def pdk(self) -> Pdk:
+        """What it synthesises to."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever results could: own version, effort, versions of the tools."""
+
+    def evaluate(self, circuit: Circuit, constraints: Constraints) -> AreaDelayCurve:
+        """The area-delay curve.
+
+        :raises EvaluationFailed: the circuit cannot be evaluated; trying again would not help
+        :raises ToolError: a tool crashed or hung; trying again may help
+        """
+
+    def realize(self, circuit: Circuit, constraints: Constraints, point: CurvePoint, module: str) -> Netlist:
+        """The netlist behind a point of the circuit's curve.
+
+        :raises EvaluationFailed: the evaluator has no netlists, or the point is not of this circuit and evaluator
+        """
+
+    def close(self) -> None:
+        """End what the evaluator keeps alive."""
+
+
+def make_evaluator(name: str, pdk: Pdk, **options: Any) -> Evaluator:
+    """An evaluator by its name.
+
+    :param options: `effort` ("fast" or "full") and `check_rtl` for "yosys"; none for "analytic"
+    :raises InputError: no evaluator of that name, or an option that it does not have
+    :raises ToolMissing: a program that it needs was not found
+    """
+    from prefixrl.synthesis.analytic import AnalyticEvaluator
+    from prefixrl.synthesis.yosys import YosysEvaluator
+
+    if name not in EVALUATOR_NAMES:
+        raise InputError(f"the evaluator must be one of {', '.join(EVALUATOR_NAMES)}: {name!r}")
+    allowed = {"yosys": ("effort", "check_rtl"), "analytic": ()}[name]
+    unknown = next((option for option in options if option not in allowed), None)
+    if unknown is not None:
+        known = ", ".join(allowed) or "none"
+        raise InputError(f"an option of the {name} evaluator must be one of {known}: {unknown!r}")
+    return AnalyticEvaluator(pdk) if name == "analytic" else YosysEvaluator(pdk, **options)
+
+
+def evaluation_key(circuit: Circuit, constraints: Constraints, evaluator: Evaluator) -> str:
+    """SHA-256 (hex) of everything that a result depends on; the key of caches and stores."""
+    parts = [circuit.key, evaluator.pdk.content_hash, constraints.key, evaluator.name, evaluator.version]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

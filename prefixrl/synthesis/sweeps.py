@@ -1,0 +1,113 @@
+"""Which recipes describe a circuit's curve: sweeps of delay targets, chosen per circuit.
+
+What was found by trying: ABC's sizing is greedy and its outcome jumps about, so points from
+different starts, pooled, beat any single recipe; a sweep that goes on from the netlist of its last target is as good as
+starting each target anew and much quicker; the mapping of least area wins where there is time, the levelled one (fewer
+inverters on the critical path) where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prefixrl.circuits.netlist import Netlist
+from prefixrl.errors import InputError
+from prefixrl.synthesis.constraints import Constraints
+from prefixrl.synthesis.curve import CurvePoint
+from prefixrl.synthesis.recipes import Recipe, step_command
+from prefixrl.synthesis.sizer import AbcSizer, Figures
+
+# In ps; below every reachable delay: as fast as it goes.
+_FASTEST = 1
+# Targets crowd at the fast end, where the curve bends.
+_CROWDING = 1.5
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One walk over delay targets.
+
+    :param sizing: the step that sizes: "q" or "w" (see `recipes`)
+    :param polarity: policy of the structural mapping
+    :param buffer: at most so many readers per net; 0 for no buffering
+    :param descending: targets sized for, slowest first, before the fastest
+    :param ascending: targets at which area is recovered after the fastest
+    """
+
+    sizing: str
+    polarity: str
+    buffer: int
+    descending: int
+    ascending: int
+
+
+_FAST = (Sweep("q", "level", 4, 0, 4), Sweep("q", "area", 12, 4, 3))
+_FULL_BUFFERS = (4, 12, 5, 8, 6, 3, 20, 0)
+_FULL = tuple(
+    Sweep(sizing, polarity, buffer, 20, 20)
+    for polarity in ("level", "area")
+    for buffer in _FULL_BUFFERS
+    for sizing in ("q", "w")
+)
+EFFORTS: dict[str, tuple[Sweep, ...]] = {"fast": _FAST, "full": _FULL}
+
+
+def sweeps_of(effort: str) -> tuple[Sweep, ...]:
+    """The sweeps of an effort.
+
+    :raises InputError: no such effort
+    """
+    if effort not in EFFORTS:
+        raise InputError(f"the effort must be one of {', '.join(EFFORTS)}: {effort!r}")
+    return EFFORTS[effort]
+
+
+def run_sweeps(
+    sizer: AbcSizer, netlists: dict[str, Netlist], constraints: Constraints, sweeps: tuple[Sweep, ...]
+) -> list[CurvePoint]:
+    """All points that the sweeps meet, dominated ones too.
+
+    :param netlists: polarity -> structural netlist
+    :raises ToolError: ABC crashed, hung, or reported what cannot be
+    """
+    points: list[CurvePoint] = []
+    slowest_ns = 0.0
+    loaded: str | None = None
+    for sweep in sweeps:
+        if sweep.polarity != loaded:
+            loaded = sweep.polarity
+            sizer.load(netlists[loaded], constraints)
+            unsized = _point(sizer.restart(), Recipe(loaded))
+            points.append(unsized)
+            slowest_ns = unsized.delay_ns
+        fastest_ns = min(point.delay_ns for point in points)
+        points += _walk(sizer, sweep, fastest_ns, slowest_ns)
+    return points
+
+
+def _walk(sizer: AbcSizer, sweep: Sweep, fastest_ns: float, slowest_ns: float) -> Iterator[CurvePoint]:
+    """The points of one sweep."""
+    steps = [f"b{sweep.buffer}"] if sweep.buffer else []
+    steps += [f"{sweep.sizing}{ps}" for ps in reversed(_targets(fastest_ns, slowest_ns, sweep.descending))]
+    steps.append(f"{sweep.sizing}{_FASTEST}")
+    sizer.restart()
+    recipe = Recipe(sweep.polarity)
+    for step in steps:
+        recipe = recipe.then(step)
+        fastest = _point(sizer.run(step_command(step)), recipe)
+        yield fastest
+    for target in _targets(fastest.delay_ns, slowest_ns, sweep.ascending):
+        recipe = recipe.then(f"d{target}")
+        yield _point(sizer.run(step_command(recipe.steps[-1])), recipe)
+
+
+def _point(figures: Figures, recipe: Recipe) -> CurvePoint:
+    return CurvePoint(figures.delay_ns, figures.area_um2, str(recipe))
+
+
+def _targets(fastest_ns: float, slowest_ns: float, count: int) -> list[int]:
+    """`count` rising delay targets in ps between the two, both left out."""
+    span = max(0.0, slowest_ns - fastest_ns)
+    fractions = [(step / (count + 1)) ** _CROWDING for step in range(1, count + 1)]
+    return sorted({max(1, round(1000 * (fastest_ns + fraction * span))) for fraction in fractions})

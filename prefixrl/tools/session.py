@@ -1,0 +1,146 @@
+"""A program kept alive on pipes: send a command, read until it says that it is done, start it anew when it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+
+from prefixrl.errors import ToolError
+from prefixrl.tools.process import DEFAULT_MEMORY_MIB, MAXIMUM_OUTPUT_BYTES, ToolProcess, last_lines
+
+_POLL_S = 0.5
+
+
+class ToolSession:
+    """The living program behind `AbcSession` and `YosysSession`; one command at a time, guarded by a lock.
+
+    :param argv: the program and its arguments
+    :param timeout_s: seconds that one command may take, unless it says otherwise
+    :param memory_mib: cap on the program's address space
+    :param pass_fds: descriptors that it inherits at every start (see `ScratchFile`)
+    :param recycle_after: commands after which `refresh` starts the program anew, since tools leak memory
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        memory_mib: int = DEFAULT_MEMORY_MIB,
+        pass_fds: Sequence[int] = (),
+        recycle_after: int,
+    ) -> None:
+        self.argv = tuple(argv)
+        self.timeout_s = timeout_s
+        self.memory_mib = memory_mib
+        self.pass_fds = tuple(pass_fds)
+        self.recycle_after = recycle_after
+        self.starts = 0
+        self._commands = 0
+        self._process: ToolProcess | None = None
+        self._finalizer: weakref.finalize | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the living program, None when there is none."""
+        return self._process.popen.pid if self._process is not None else None
+
+    def _prepare(self) -> None:
+        """Called after every start, before the first command."""
+
+    def _process_for_next_command(self) -> ToolProcess:
+        if self._process is not None and not self._process.running():
+            self.close()
+        if self._process is None:
+            self._process = ToolProcess(self.argv, memory_mib=self.memory_mib, pass_fds=self.pass_fds)
+            self._finalizer = weakref.finalize(self, ToolProcess.end, self._process)
+            self._commands = 0
+            self.starts += 1
+            self._prepare()
+        assert self._process is not None
+        return self._process
+
+    def refresh(self) -> None:
+        """Start the program anew when it has done its share; to be called where it holds nothing of value."""
+        with self._lock:
+            if self._commands >= self.recycle_after:
+                self.close()
+
+    def _exchange(self, sent: str, end: re.Pattern[bytes], timeout_s: float | None = None) -> str:
+        """Send text and return what the program prints up to the first match of `end`.
+
+        :raises ToolError: the program died, hung or printed without end; it is ended, the next command starts it anew
+        """
+        with self._lock:
+            process = self._process_for_next_command()
+            self._commands += 1
+            limit_s = self.timeout_s if timeout_s is None else timeout_s
+            try:
+                return self._converse(process, sent, end, limit_s)
+            except BaseException:
+                # Also after an interrupt: what is still in the pipes would be taken for the next command's answer.
+                self.close()
+                raise
+
+    def _converse(self, process: ToolProcess, sent: str, end: re.Pattern[bytes], limit_s: float) -> str:
+        deadline = time.monotonic() + limit_s
+        pending = sent.encode()
+        output = bytearray()
+        while True:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise self._error(f"no answer within {limit_s:g} s", output)
+            writers = [process.stdin] if pending else []
+            readable, writable, _ = select.select([process.stdout], writers, [], min(remaining, _POLL_S))
+            if writable:
+                try:
+                    pending = pending[os.write(process.stdin, pending) :]
+                except BrokenPipeError:
+                    pending = b""
+            if readable:
+                chunk = process.read_available()
+                if not chunk:
+                    raise self._error(self._how_it_ended(process), output)
+                scanned = max(0, len(output) - 200)
+                output += chunk
+                if end.search(output, scanned):
+                    return output.decode("utf-8", "replace")
+                if len(output) > MAXIMUM_OUTPUT_BYTES:
+                    raise self._error(f"printed more than {MAXIMUM_OUTPUT_BYTES >> 20} MiB", output)
+            elif not process.running():
+                raise self._error(self._how_it_ended(process), output)
+
+    @staticmethod
+    def _how_it_ended(process: ToolProcess) -> str:
+        with contextlib.suppress(Exception):
+            process.popen.wait(_POLL_S)
+        status = process.popen.poll()
+        if status is None:
+            return "closed its output"
+        return f"ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
+
+    def _error(self, reason: str, output: bytes | bytearray) -> ToolError:
+        tail = last_lines(bytes(output[-4000:]).decode("utf-8", "replace"))
+        status = self._process.popen.poll() if self._process is not None else None
+        return ToolError(
+            f"{os.path.basename(self.argv[0])} failed: {reason}", command=self.argv, status=status, tail=tail
+        )
+
+    def close(self) -> None:
+        """End the program; a later command starts it anew."""
+        with self._lock:
+            if self._finalizer is not None:
+                self._finalizer()
+            self._finalizer = None
+            self._process = None
+            self._commands = 0
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,38 @@
+"""Finding programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from prefixrl.errors import ToolMissing
+from prefixrl.tools import find_tool, require_tool
+
+
+def test_wheel_brings_yosys_and_abc() -> None:
+    for name in ("yosys", "yosys-abc"):
+        tool = require_tool(name)
+        assert "pyosys" in tool.origin
+        assert any(character.isdigit() for character in tool.version)
+    assert "ABC" in require_tool("yosys-abc").version
+
+
+def test_variable_overrides_and_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stand_in = tmp_path / "my sta"
+    stand_in.write_text("#!/bin/sh\necho 'Stand-in 9.9'\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PREFIXRL_STA", str(stand_in))
+    tool = require_tool("sta")
+    assert (tool.path, tool.version) == (str(stand_in), "Stand-in 9.9")
+    monkeypatch.setenv("PREFIXRL_STA", "/nonexistent/sta")
+    with pytest.raises(ToolMissing, match="PREFIXRL_STA must name an executable file: '/nonexistent/sta'"):
+        find_tool("sta")
+
+
+def test_missing_program_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("OPENROAD_EXE", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_tool("openroad") is None
+    with pytest.raises(ToolMissing, match=r"OPENROAD_EXE.*: openroad$"):
+        require_tool("openroad")
