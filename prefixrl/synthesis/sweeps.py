@@ -2,8 +2,9 @@
 
 What was found by trying: ABC's sizing is greedy and its outcome jumps about, so points from
 different starts, pooled, beat any single recipe; a sweep that goes on from the netlist of its last target is as good as
-starting each target anew and much quicker; the mapping of least area wins where there is time, the levelled one (fewer
-inverters on the critical path) where there is none.
+starting each target anew and much quicker; the mapping of least area wins where there is time, those that keep inverters
+off the critical path where there is none. On 22 graphs of 16 and 32 bits the full effort lay 0.15 % above the best of
+everything tried in mean, the fast one 2.7 % at 16 and 1.4 % at 32 bits, at an eightieth of the time.
 """
 
 from __future__ import annotations
@@ -42,11 +43,11 @@ class Sweep:
     ascending: int
 
 
-_FAST = (Sweep("q", "level", 4, 0, 4), Sweep("q", "area", 12, 4, 3))
+_FAST = (Sweep("q", "speed", 4, 0, 3), Sweep("q", "area", 12, 2, 2))
 _FULL_BUFFERS = (4, 12, 5, 8, 6, 3, 20, 0)
 _FULL = tuple(
-    Sweep(sizing, polarity, buffer, 20, 20)
-    for polarity in ("level", "area")
+    Sweep(sizing, polarity, buffer, 12, 12)
+    for polarity in ("level", "speed", "area")
     for buffer in _FULL_BUFFERS
     for sizing in ("q", "w")
 )

@@ -17,7 +17,7 @@ from prefixrl.synthesis.sizer import AbcSizer
 from prefixrl.synthesis.sweeps import run_sweeps, sweeps_of
 from prefixrl.tools import ScratchFile, YosysSession, require_tool
 
-VERSION = 1
+VERSION = 2
 """Rises whenever the curve of any circuit could change (sweeps, steps, parsing); part of evaluation keys."""
 
 _RTL_MODULE = "checked"
