@@ -1,10 +1,10 @@
 """Which recipes describe a circuit's curve: sweeps of delay targets, chosen per circuit.
 
-What was found by trying: ABC's sizing is greedy and its outcome jumps about, so points from
-different starts, pooled, beat any single recipe; a sweep that goes on from the netlist of its last target is as good as
-starting each target anew and much quicker; the mapping of least area wins where there is time, those that keep inverters
-off the critical path where there is none. On 22 graphs of 16 and 32 bits the full effort lay 0.15 % above the best of
-everything tried in mean, the fast one 2.7 % at 16 and 1.4 % at 32 bits, at an eightieth of the time.
+What was found by trying: ABC's sizing is greedy and its outcome jumps about, so points from different starts, pooled,
+beat any single recipe; a sweep that goes on from the netlist of its last target is as good as starting each target
+anew and much quicker; the mapping of least area wins where there is time, those that keep inverters off the critical
+path where there is none. On 22 graphs of 16 and 32 bits the full effort lay 0.15 % above the best of everything tried
+in mean, the fast one 2.7 % at 16 and 1.4 % at 32 bits, at an eightieth of the time.
 """
 
 from __future__ import annotations

@@ -1,0 +1,215 @@
+"""The parts of a job description: every field explains itself in its `description`, which is also its help text.
+
+Defaults are the paper's (PrefixRL, DAC 2021) where it discloses them and they suit one machine; `ours` marks a
+departure from it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class Section(BaseModel):
+    """A part of the job description: keys that it does not know are refused, values are checked on assignment too."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True, validate_assignment=True, allow_inf_nan=False)
+
+
+class CircuitConfig(Section):
+    """What the prefix graph becomes."""
+
+    kind: str = Field(default="adder", description="circuit kind: adder, incrementer, comparator, ...")
+    width: int = Field(default=16, ge=2, le=256, description="bits, 2 to 256")
+    carry_in: bool = Field(default=False, description="give the adder or incrementer a carry input")
+    carry_out: bool = Field(default=True, description="give the adder or incrementer a carry output")
+
+
+class EvaluatorConfig(Section):
+    """Who judges a design."""
+
+    name: str = Field(default="yosys", description="evaluator: analytic, yosys, ...")
+    effort: Literal["fast", "full"] = Field(default="fast", description="effort spent per design while searching")
+    workers: int = Field(default=2, ge=1, le=1024, description="evaluations at a time, one tool process each")
+
+
+class ConstraintsConfig(Section):
+    """Overrides of the PDK's own constraints; null keeps the PDK's."""
+
+    driving_cell: str | None = Field(default=None, description="library cell that drives every input")
+    output_load_ff: float | None = Field(default=None, ge=0, description="load on every output, fF")
+
+
+class EnvironmentConfig(Section):
+    """The design game that the agent plays."""
+
+    rule: Literal["rederive", "keep"] = Field(
+        default="rederive",
+        description="edit rule: rederive is the paper's, keep leaves nodes added by legalisation in place",
+    )
+    starts: list[str] = Field(
+        default=["ripple-carry", "sklansky"],
+        min_length=1,
+        description="structures that episodes start from, drawn evenly (these two: PrefixRL, section 4)",
+    )
+    pareto_start_fraction: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of episodes that start from the job's own front (Song et al. 2022); 0 in the paper",
+    )
+    episode_length: int = Field(default=64, ge=1, description="edits per episode (the paper does not disclose its own)")
+    environments: int = Field(default=8, ge=1, le=65536, description="graphs edited side by side")
+    c_area: float = Field(
+        default=0.01, gt=0, description="reward per um2 saved (paper: 0.001 per plotted unit of 0.1 um2)"
+    )
+    c_delay: float = Field(default=10.0, gt=0, description="reward per ns saved (paper)")
+
+
+class AgentConfig(Section):
+    """The Q-learning agent. `source` in a description tells where a default comes from; `ours` marks a departure."""
+
+    # The network.
+    channels: int = Field(default=32, ge=1, le=4096, description="channels of the residual trunk (paper: 256)")
+    blocks: int = Field(default=4, ge=0, le=256, description="residual blocks (paper: 32, at 16 bits 16)")
+    kernel_size: int = Field(default=5, ge=1, le=15, description="side of the blocks' kernels, odd (paper: 5)")
+    norm: Literal["batch", "group"] = Field(
+        default="group",
+        description="normalisation: batch is the paper's; group (ours) behaves alike in acting and learning",
+    )
+    coordinate_planes: bool = Field(
+        default=False,
+        description="ours: add planes of each cell's row and column, so that a shallow network knows where it is",
+    )
+    timing_planes: bool = Field(
+        default=False, description="ours: add planes of arrival time and criticality under the paper's analytic model"
+    )
+    axial_context: bool = Field(
+        default=False, description="ours: every block also sees means and maxima over whole rows and columns"
+    )
+    zero_head: bool = Field(default=False, description="ours: all values are zero before learning")
+    # The preference between area and delay.
+    weight_low: float = Field(default=0.5, ge=0, le=1, description="smallest weight of area (delay has 1 - weight)")
+    weight_high: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="largest weight of area; equal to weight_low: one agent per weight, as the paper",
+    )
+    condition_on_weight: bool = Field(
+        default=False, description="ours: the weight is an input plane, so that one network serves the whole front"
+    )
+    relabel_fraction: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="ours: share of a batch whose weight is drawn anew (hindsight); curves are stored",
+    )
+    # Learning.
+    gamma: float = Field(default=0.75, ge=0, lt=1, description="discount per edit (paper)")
+    learning_rate: float = Field(default=4e-5, gt=0, description="Adam step size (paper: 4e-5)")
+    batch_size: int = Field(
+        default=96, ge=1, description="transitions per update (paper: 96 at 16 and 32 bits, 84 at 64)"
+    )
+    loss: Literal["huber", "mse"] = Field(
+        default="huber", description="error function (the paper does not disclose its own)"
+    )
+    gradient_clip: float | None = Field(default=10.0, gt=0, description="largest gradient norm, null for none (ours)")
+    target_update_steps: int = Field(
+        default=60, ge=1, description="updates between copies to the target network (paper: 60)"
+    )
+    replay_capacity: int = Field(default=400_000, ge=1, description="transitions kept (paper: up to 4e5)")
+    learning_starts: int = Field(
+        default=256, ge=1, description="transitions collected before the first update (undisclosed)"
+    )
+    updates_per_step: float = Field(
+        default=1.0, ge=0, description="updates per step of all environments; below 1: every 1/x steps (undisclosed)"
+    )
+    # Exploration.
+    epsilon_start: float = Field(default=1.0, ge=0, le=1, description="share of random legal actions at the start")
+    epsilon_end: float = Field(default=0.0, ge=0, le=1, description="share at the end of annealing (paper: 0)")
+    epsilon_anneal_fraction: float = Field(
+        default=0.8,
+        gt=0,
+        le=1,
+        description="part of the budget over which epsilon falls (the paper does not disclose its own)",
+    )
+    epsilon_ladder: float = Field(
+        default=0.0,
+        ge=0,
+        description="ours: environment i of n explores epsilon^(1 + ladder i/(n-1)), as Ape-X (7 there); 0: all alike",
+    )
+    balanced_exploration: bool = Field(
+        default=False, description="ours: random actions add and delete equally often; else all legal ones are alike"
+    )
+    # The machine.
+    device: str = Field(default="auto", description="torch device: auto takes a GPU when there is one")
+    threads: int = Field(default=1, ge=1, le=1024, description="CPU threads of torch; evaluations run beside it")
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise ValueError("must be odd, so that a map keeps its size")
+        return value
+
+    @model_validator(mode="after")
+    def _weights_ordered(self) -> AgentConfig:
+        if self.weight_low > self.weight_high:
+            raise ValueError(f"weight_low must not exceed weight_high ({self.weight_high})")
+        return self
+
+
+class SearchConfig(Section):
+    """The baselines without learning: `random`, `greedy`, `sa`."""
+
+    chains: int = Field(
+        default=8, ge=1, le=4096, description="searches side by side, one weight each, spread evenly over the range"
+    )
+    weight_low: float = Field(default=0.1, ge=0, le=1, description="smallest weight of area (paper's agents: 0.10)")
+    weight_high: float = Field(default=0.99, ge=0, le=1, description="largest weight of area (paper's agents: 0.99)")
+    starts: list[str] = Field(
+        default=[],
+        description="structures to start from; empty: each chain starts from the best classical one for its weight",
+    )
+    restart_steps: int = Field(default=64, ge=1, description="random: edits between restarts")
+    neighbours: int = Field(
+        default=8, ge=1, description="greedy: neighbours tried per move, the best one taken if it improves"
+    )
+    patience: int = Field(default=8, ge=1, description="greedy: moves without improvement before a restart")
+    temperature_start: float = Field(
+        default=0.05, gt=0, description="sa: first temperature, in units of the scalar cost"
+    )
+    temperature_end: float = Field(
+        default=0.0005, gt=0, description="sa: last temperature; geometric cooling over the budget"
+    )
+
+
+class BudgetConfig(Section):
+    """When the job ends: at whichever limit comes first; null is no limit."""
+
+    evaluations: int | None = Field(
+        default=None, ge=1, description="unique designs asked for, those out of the cache included"
+    )
+    time_s: float | None = Field(default=None, gt=0, description="seconds of search, not counting the final pass")
+    steps: int | None = Field(default=None, ge=1, description="steps of all environments together (edits)")
+    final_designs: int = Field(
+        default=32, ge=0, description="designs nearest to the front judged again with full effort at the end"
+    )
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> BudgetConfig:
+        if self.evaluations is None and self.time_s is None and self.steps is None:
+            raise ValueError("needs one of evaluations, time_s, steps")
+        return self
+
+
+class CheckpointConfig(Section):
+    """How often the state of learning is saved."""
+
+    every_s: float | None = Field(default=60.0, gt=0, description="seconds between checkpoints, null: not by time")
+    every_steps: int | None = Field(
+        default=None, ge=1, description="environment steps between checkpoints, null: not by steps"
+    )
+    keep: int = Field(default=3, ge=1, description="newest checkpoints kept")

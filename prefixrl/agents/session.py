@@ -1,0 +1,331 @@
+"""What every job needs around its proposals, whoever makes them: evaluation, the run directory, the budget, the front.
+
+A job, be it learning or a baseline, opens a `JobSession`, has the classical structures evaluated, proposes designs
+through `service` until `finished` says so, and ends with `conclude`. Every evaluated design is in the run's store
+before its result is used.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from prefixrl.agents.archive import FrontArchive
+from prefixrl.agents.interrupt import StopRequest
+from prefixrl.agents.job import JobConfig, apply_overrides, load_job
+from prefixrl.agents.live import AreaAtDelay, LiveView, Snapshot
+from prefixrl.agents.setting import (
+    WITHOUT_EFFORT,
+    design_context,
+    evaluator_options,
+    job_constraints,
+    load_setting,
+    used_versions,
+)
+from prefixrl.circuits import Circuit
+from prefixrl.designs import DesignStore, FrontPoint, RunDirectory, reference_point
+from prefixrl.designs.front import merged_classical_front
+from prefixrl.designs.report import front_document
+from prefixrl.envs.observations import check_width
+from prefixrl.envs.rewards import RewardScale
+from prefixrl.errors import EvaluationFailed
+from prefixrl.graphs import PrefixGraph
+from prefixrl.graphs.structures import classical_structures, structure
+from prefixrl.synthesis.cache import CachedResult, EvaluationCache
+from prefixrl.synthesis.curve import AreaDelayCurve
+from prefixrl.synthesis.evaluator import make_evaluator
+from prefixrl.synthesis.pdk import Pdk
+from prefixrl.synthesis.service import Evaluation, EvaluationService
+
+IDLE_STEPS = 20_000
+"""Edits in a row without a new design after which a job gives up: a small width has only so many graphs."""
+
+CLASSICAL, FINAL = "classical", "final"
+SHOWN_DELAYS = 5
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """How a job ended.
+
+    :param ended_by: "budget", "exhausted" (no new design for long) or "stopped" (by a signal; it can be resumed)
+    :param evaluations: unique designs evaluated, classical structures and final pass not counted
+    :param reference: (delay_ns, area_um2) of the hypervolume
+    :param hypervolume: ns um2
+    :param steps: edits
+    """
+
+    run: Path
+    ended_by: str
+    evaluations: int
+    steps: int
+    seconds: float
+    front: Sequence[FrontPoint]
+    reference: tuple[float, float]
+    hypervolume: float
+
+
+class JobSession:
+    """One job's evaluator, store, budget and front. Made by `create` or `resume`; a context manager.
+
+    `steps` is the loop's to advance; `evaluations` counts the unique designs that the job asked for, whether they had
+    to be evaluated or came out of the cache on disk, so that a warm cache gives no method an advantage.
+    """
+
+    def __init__(self, config: JobConfig, run: RunDirectory, store: DesignStore, pdk: Pdk, view: LiveView) -> None:
+        self.config, self.run, self.store, self.view = config, run, store, view
+        self.scale = RewardScale(config.environment.c_area, config.environment.c_delay)
+        self.archive = FrontArchive()
+        self.stop = StopRequest()
+        self.source = "train" if config.method == "qlearning" else f"search:{config.method}"
+        self.steps = self.evaluations = self.cached = 0
+        self.hypervolume = 0.0
+        self.reference = (0.0, 0.0)
+        self._pdk = pdk
+        self._counting = False
+        self._last_new_step = 0
+        self._begin = time.monotonic()
+        self._elapsed_before = 0.0
+        self._classical_front: list[FrontPoint] = []
+        self._stack = ExitStack()
+        self.cache = EvaluationCache()
+        self._stack.callback(store.close)
+        self._stack.callback(self.cache.close)
+        self.service = self._open_service(config.evaluator.effort)
+        self.service.listeners.append(self._record)
+
+    @classmethod
+    def create(cls, config: JobConfig, out: str | Path, view: LiveView) -> JobSession:
+        """A new job in a new directory; everything that can be refused is, before anything is written.
+
+        :raises InputError: a bad width, structure, PDK, evaluator or library; a directory that is not empty
+        """
+        width = check_width(config.circuit.width)
+        for name in (*config.environment.starts, *config.search.starts):
+            structure(name, width)
+        Circuit(config.circuit.kind, structure("sklansky", width), config.circuit.carry_in, config.circuit.carry_out)
+        pdk, constraints = load_setting(config)
+        context = design_context(config, pdk, constraints)
+        config = config.model_copy(update={"versions": used_versions(context.evaluator_version)})
+        run = RunDirectory.create(out, config.to_yaml())
+        return cls(config, run, DesignStore.create(run.store_path, context), pdk, view)
+
+    @classmethod
+    def resume(cls, path: str | Path, view: LiveView, overrides: Iterable[str] = ()) -> JobSession:
+        """The job of a run directory, with every design that it has evaluated so far.
+
+        :param overrides: `key.sub=value` texts, such as a larger budget
+        :raises InputError: no run directory, a damaged store, a setting that this machine does not have
+        """
+        run = RunDirectory.open(path)
+        config = apply_overrides(load_job(config=run.config_path), overrides)
+        pdk, constraints = load_setting(config)
+        context = design_context(config, pdk, constraints)
+        session = cls(config, run, DesignStore.open(run.store_path, readonly=False), pdk, view)
+        if session.store.context.evaluator_version != context.evaluator_version:
+            view.message(f"the evaluator's version has changed since the job began: {context.evaluator_version}")
+        session._reload()
+        return session
+
+    def __enter__(self) -> JobSession:
+        self._stack.enter_context(self.stop)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of this job, those before it was resumed included."""
+        return self._elapsed_before + time.monotonic() - self._begin
+
+    @elapsed_s.setter
+    def elapsed_s(self, seconds: float) -> None:
+        self._elapsed_before, self._begin = seconds, time.monotonic()
+
+    @property
+    def progress(self) -> float:
+        """Part of the budget used, 0 to 1 and beyond, by the limit that is nearest."""
+        budget = self.config.budget
+        used = ((self.evaluations, budget.evaluations), (self.elapsed_s, budget.time_s), (self.steps, budget.steps))
+        return max(amount / limit for amount, limit in used if limit is not None)
+
+    @property
+    def idle_steps(self) -> int:
+        """Edits since the last one that led to a new design."""
+        return self.steps - self._last_new_step
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there was no new design for so long that there is hardly one left."""
+        return self.idle_steps >= IDLE_STEPS
+
+    @property
+    def finished(self) -> bool:
+        """Whether the loop has to end: budget used, nothing left to find, or a signal came."""
+        return self.stop.requested or self.exhausted or self.progress >= 1.0
+
+    def circuit_of(self, graph: PrefixGraph) -> Circuit:
+        """The circuit that the job makes of a graph."""
+        return self.store.context.circuit_of(graph)
+
+    def evaluate(self, graphs: Sequence[PrefixGraph]) -> list[AreaDelayCurve | None]:
+        """Curves of graphs, None for those that cannot be evaluated; they are stored, and merged into the front."""
+        evaluations = self.service.evaluate_many([self.circuit_of(graph) for graph in graphs])
+        self.note(evaluations)
+        return [evaluation.curve for evaluation in evaluations]
+
+    def note(self, evaluations: Iterable[Evaluation]) -> None:
+        """Merge evaluations into the front, in their order: the front must not depend on which thread was faster."""
+        changed = False
+        for evaluation in evaluations:
+            if evaluation.curve is not None:
+                changed |= self.archive.add(evaluation.circuit.graph, evaluation.curve.points)
+        if changed:
+            self.hypervolume = self.archive.hypervolume(self.reference)
+
+    def evaluate_classical(self) -> None:
+        """Evaluate the classical structures, which the front starts from and is compared with.
+
+        :raises EvaluationFailed: not one of them can be evaluated
+        """
+        self.show("classical structures")
+        self._measure_classical(self.service)
+        curves = self.store.classical()
+        self.reference = reference_point(curves)
+        self._classical_front = merged_classical_front(curves)
+        self.hypervolume = self.archive.hypervolume(self.reference)
+        self._counting = True
+        self._last_new_step = self.steps
+
+    def conclude(self) -> JobResult:
+        """Judge the best designs with full effort (unless a signal came), write `front.json`, tell how it went."""
+        seconds = self.elapsed_s
+        self._counting = False
+        if not self.stop.requested and self.config.budget.final_designs:
+            self._final_pass()
+        front = self.write_front()
+        ended_by = "stopped" if self.stop.requested else "exhausted" if self.exhausted else "budget"
+        self.show("stopped" if self.stop.requested else "done", force=True)
+        return JobResult(
+            run=self.run.path,
+            ended_by=ended_by,
+            evaluations=self.evaluations,
+            steps=self.steps,
+            seconds=seconds,
+            front=front,
+            reference=self.reference,
+            hypervolume=self.hypervolume,
+        )
+
+    def write_front(self) -> list[FrontPoint]:
+        """Write `front.json` from the store and return the front."""
+        front = self.store.front()
+        self.run.write_front(front_document(self.store.context, front, self.reference))
+        return front
+
+    def show(self, phase: str, figures: Mapping[str, float] | None = None, *, force: bool = False) -> None:
+        """Tell the live view where the job stands."""
+        self.view.show(self.snapshot(phase, figures), force=force)
+
+    def snapshot(self, phase: str, figures: Mapping[str, float] | None = None) -> Snapshot:
+        """Where the job stands."""
+        circuit = self.config.circuit
+        return Snapshot(
+            title=f"{self.config.method}: {circuit.width}-bit {circuit.kind}, {self.config.pdk}",
+            phase=phase,
+            progress=self.progress,
+            elapsed_s=self.elapsed_s,
+            seconds_left=self._seconds_left(),
+            evaluations=self.evaluations,
+            cached=self.cached,
+            repeats=max(self.service.cache_hits - self.cached, 0),
+            failures=self.service.failures,
+            steps=self.steps,
+            front_size=len(self.archive),
+            hypervolume=self.hypervolume,
+            areas=self._shown_areas(),
+            figures=figures or {},
+        )
+
+    def _record(self, evaluation: Evaluation) -> None:
+        new = self.store.record(evaluation, self.source if self._counting else CLASSICAL, self.steps)
+        if new and self._counting:
+            self.evaluations += 1
+            self.cached += evaluation.cached
+            self._last_new_step = self.steps
+
+    def _record_final(self, evaluation: Evaluation) -> None:
+        self.store.record(evaluation, FINAL, self.steps)
+
+    def _measure_classical(self, service: EvaluationService) -> None:
+        graphs = classical_structures(self.config.circuit.width)
+        evaluations = service.evaluate_many([self.circuit_of(graph) for graph in graphs.values()])
+        for name, evaluation in zip(graphs, evaluations, strict=True):
+            self.store.record_classical(name, evaluation)
+        if all(evaluation.curve is None for evaluation in evaluations):
+            raise EvaluationFailed(f"no classical structure could be evaluated: {evaluations[0].failure}")
+        self.note(evaluations)
+
+    def _final_pass(self) -> None:
+        """The classical structures and the designs nearest to the front once more, with full effort."""
+        if self.config.evaluator.effort == "full" or self.config.evaluator.name in WITHOUT_EFFORT:
+            return
+        self.show("final pass", force=True)
+        with self._open_service("full") as service:
+            service.listeners.append(self._record_final)
+            self._measure_classical(service)
+            curves = self.store.classical()
+            self.reference, self._classical_front = reference_point(curves), merged_classical_front(curves)
+            graphs = self.near_front(self.config.budget.final_designs)
+            self.note(service.evaluate_many([self.circuit_of(graph) for graph in graphs]))
+        self.hypervolume = self.archive.hypervolume(self.reference)
+
+    def near_front(self, count: int) -> list[PrefixGraph]:
+        """The graphs of the store whose best point lies nearest to the front: by area over the front's at its delay."""
+        ranked = []
+        for number, design in enumerate(self.store.designs(source=self.source)):
+            best = [(point.area_um2, self.archive.area_at(point.delay_ns) or point.area_um2) for point in design.points]
+            if best:
+                ranked.append((min(area / front for area, front in best), number, design.graph))
+        return [graph for _, _, graph in sorted(ranked, key=lambda row: row[:2])[:count]]
+
+    def _open_service(self, effort: str) -> EvaluationService:
+        pdk, constraints = self._pdk, job_constraints(self._pdk, self.config)
+        name, workers = self.config.evaluator.name, self.config.evaluator.workers
+        options = evaluator_options(name, effort)
+        service = EvaluationService(lambda: make_evaluator(name, pdk, **options), constraints, self.cache, workers)
+        return self._stack.enter_context(service)
+
+    def _reload(self) -> None:
+        """Take the designs of the store back into the front and the counters, and into a cache that has lost them."""
+        designs = list(self.store.designs())
+        for design in designs:
+            if design.points:
+                self.archive.add(design.graph, design.points)
+        proposed = [design for design in designs if design.source == self.source]
+        self.evaluations, self.cached = len(proposed), sum(design.cached for design in proposed)
+        known = self.cache.get_many(design.key for design in designs)
+        for design in designs:
+            if design.key not in known and design.points:
+                self.cache.put(design.key, CachedResult(AreaDelayCurve(design.points), None, design.seconds))
+
+    def _seconds_left(self) -> float | None:
+        budget, elapsed = self.config.budget, self.elapsed_s
+        estimates = [] if budget.time_s is None else [budget.time_s - elapsed]
+        for amount, limit in ((self.evaluations, budget.evaluations), (self.steps, budget.steps)):
+            if limit is not None and amount:
+                estimates.append(elapsed * (limit - amount) / amount)
+        return max(min(estimates), 0.0) if estimates else None
+
+    def _shown_areas(self) -> list[AreaAtDelay]:
+        front = self._classical_front
+        places = {round(i * (len(front) - 1) / (SHOWN_DELAYS - 1)) for i in range(SHOWN_DELAYS)} if front else ()
+        points = [front[place] for place in sorted(places)]
+        return [AreaAtDelay(p.delay_ns, self.archive.area_at(p.delay_ns), p.area_um2) for p in points]

@@ -1,0 +1,52 @@
+"""`prefixrl bench`: the project's own benchmarks. Every figure is a ratio of two things measured in turn in one run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from prefixrl.cli.common import JsonOption, output_console, print_json
+
+EXAMPLE = "Example: prefixrl bench env; prefixrl bench evaluators --width 32 --json"
+
+app = typer.Typer(help="Measure ratios side by side on this machine.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("env", epilog="Example: prefixrl bench env --width 64 --batch 64")
+def env_command(
+    width: Annotated[int, typer.Option("--width", "-n", help="Bits.")] = 64,
+    batch: Annotated[int, typer.Option("--batch", help="Graphs edited side by side.")] = 64,
+    json: JsonOption = False,
+) -> None:
+    """Time an environment step (edit, levels, fanouts, masks, observation) against the plain-Python oracle."""
+    from prefixrl.graphs.benchmark import bench_env_kernels
+
+    _print(f"environment step, {width} bits, batch of {batch}", bench_env_kernels(width, batch), json)
+
+
+@app.command("evaluators", epilog="Example: prefixrl bench evaluators --width 32")
+def evaluators_command(
+    width: Annotated[int, typer.Option("--width", "-n", help="Bits.")] = 32,
+    rounds: Annotated[int, typer.Option("--rounds", help="How often each classical structure is evaluated.")] = 1,
+    json: JsonOption = False,
+) -> None:
+    """Time whole area-delay curves: the kept-alive evaluator against one fresh Yosys run per curve."""
+    from prefixrl.synthesis.benchmark import bench_evaluators
+
+    _print(f"area-delay curves of the classical structures, {width} bits", bench_evaluators(width, rounds=rounds), json)
+
+
+def _print(title: str, figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(figures)
+        return
+    from rich.table import Table
+
+    typer.echo(title)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in figures.items():
+        table.add_row(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
+    output_console().print(table)

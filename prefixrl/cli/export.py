@@ -1,0 +1,195 @@
+"""`prefixrl export`: the chosen design as files, proven equivalent first."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from prefixrl.cli.common import (
+    CarryInOption,
+    CarryOutOption,
+    CircuitOption,
+    DrivingCellOption,
+    EffortOption,
+    EvaluatorOption,
+    JsonOption,
+    LegalizeOption,
+    LibertyOption,
+    LoadOption,
+    PdkOption,
+    WidthOption,
+    load_circuit,
+    load_setting,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from prefixrl.circuits import Circuit
+    from prefixrl.designs import FrontPoint
+    from prefixrl.designs.export import Export
+    from prefixrl.synthesis.constraints import Constraints
+    from prefixrl.synthesis.pdk import Pdk
+
+EXAMPLE = (
+    "Example: prefixrl export runs/demo --pick 'delay<=0.25' --out my_adder; prefixrl export sklansky -n 32 --out sk32"
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The design to write and everything that it was measured under."""
+
+    circuit: Circuit
+    point: FrontPoint
+    pdk: Pdk
+    constraints: Constraints
+    evaluator: str
+
+
+def export(
+    source: Annotated[str, typer.Argument(metavar="RUN_OR_GRAPH", help="A run, a graph file or a structure's name.")],
+    out: Annotated[Path, typer.Option("--out", help="Directory to write into: new or empty.")],
+    pick: Annotated[
+        str, typer.Option("--pick", help="knee, min-delay, min-area, delay<=NS, area<=UM2 or a design's ID.")
+    ] = "knee",
+    formats: Annotated[
+        str, typer.Option("--format", help="Some of rtl,netlist,blif,aiger,json,svg,testbench.")
+    ] = "rtl,netlist,json,svg,testbench",
+    module: Annotated[
+        str | None, typer.Option("--module", help="The module's name. Default: the circuit's kind.")
+    ] = None,
+    width: WidthOption = None,
+    circuit: CircuitOption = "adder",
+    carry_in: CarryInOption = False,
+    carry_out: CarryOutOption = True,
+    pdk: PdkOption = "nangate45",
+    liberty: LibertyOption = None,
+    driving_cell: DrivingCellOption = None,
+    load_ff: LoadOption = None,
+    evaluator: EvaluatorOption = "yosys",
+    effort: EffortOption = "full",
+    legalize: LegalizeOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Write the chosen design: RTL, mapped netlist, SDC, drawing, testbench, manifest. Proven equivalent first.
+
+    A run brings its own circuit, library and constraints; the options for these are for a graph.
+    """
+    from prefixrl.circuits.rtl import check_identifier
+    from prefixrl.designs.export import check_folder, check_formats
+
+    asked = check_formats(formats.split(","))
+    check_folder(out)
+    if module is not None:
+        check_identifier(module)
+    if Path(source).is_dir():
+        choice = _from_run(Path(source), pick)
+    else:
+        kit, constraints = load_setting(pdk, liberty, driving_cell, load_ff)
+        made = load_circuit(source, width, circuit, carry_in, carry_out, legalize)
+        choice = _from_graph(made, kit, constraints, evaluator, effort, pick)
+    written = _write(choice, out, asked, module)
+    if json:
+        print_json({"folder": str(out), "manifest": dict(written.manifest)})
+    else:
+        _print(choice, written)
+
+
+def _from_run(path: Path, wish: str) -> Choice:
+    """A design of a run's front, under the run's own constraints."""
+    from prefixrl.designs import DesignStore, RunDirectory
+    from prefixrl.designs import pick as pick_point
+    from prefixrl.synthesis.constraints import Constraints
+    from prefixrl.synthesis.pdk import load_pdk
+
+    run = RunDirectory.open(path)
+    with DesignStore.open(run.store_path) as store:
+        context = store.context
+        point = pick_point(store.front(), wish)
+    constraints = Constraints(**cast("dict[str, Any]", context.constraints))
+    pdk = load_pdk(context.pdk, constraints.driving_cell, constraints.output_load_ff)
+    return Choice(context.circuit_of(point.graph), point, pdk, constraints, context.evaluator)
+
+
+def _from_graph(circuit: Circuit, pdk: Pdk, constraints: Constraints, name: str, effort: str, wish: str) -> Choice:
+    """A point of one graph's own curve."""
+    from prefixrl.designs import pick as pick_point
+    from prefixrl.designs.front import FrontPoint
+    from prefixrl.errors import EvaluationFailed
+    from prefixrl.synthesis.cache import EvaluationCache
+    from prefixrl.synthesis.evaluator import make_evaluator
+    from prefixrl.synthesis.service import EvaluationService
+
+    options = {} if name == "analytic" else {"effort": effort}
+    service = EvaluationService(lambda: make_evaluator(name, pdk, **options), constraints, EvaluationCache())
+    try:
+        evaluation = service.evaluate(circuit)
+    finally:
+        service.close()
+    if evaluation.curve is None:
+        raise EvaluationFailed(evaluation.failure or "no reason given")
+    graph = circuit.graph
+    front = [
+        FrontPoint(
+            f"{evaluation.key[:12]}-{place}",
+            point.delay_ns,
+            point.area_um2,
+            graph.size,
+            graph.depth,
+            graph.max_fanout,
+            graph,
+            point.recipe,
+        )
+        for place, point in enumerate(evaluation.curve.points)
+    ]
+    return Choice(circuit, pick_point(front, wish), pdk, constraints, name)
+
+
+def _write(choice: Choice, out: Path, formats: tuple[str, ...], module: str | None) -> Export:
+    from prefixrl.designs.export import export_design
+    from prefixrl.designs.manifest import Figures
+    from prefixrl.synthesis.curve import CurvePoint
+    from prefixrl.synthesis.evaluator import make_evaluator
+
+    name = module or choice.circuit.default_module
+    point = CurvePoint(choice.point.delay_ns, choice.point.area_um2, choice.point.recipe)
+    evaluator = make_evaluator(choice.evaluator, choice.pdk)
+    try:
+        netlist = evaluator.realize(choice.circuit, choice.constraints, point, name)
+        version = evaluator.version
+    finally:
+        evaluator.close()
+    figures = Figures(
+        delay_ns=point.delay_ns,
+        area_um2=point.area_um2,
+        evaluator=choice.evaluator,
+        evaluator_version=version,
+        recipe=point.recipe,
+        design_id=choice.point.id,
+    )
+    return export_design(
+        out,
+        choice.circuit,
+        netlist,
+        choice.constraints,
+        choice.pdk,
+        figures,
+        formats=formats,
+        module=name,
+        command=shlex.join(["prefixrl", *sys.argv[1:]]),
+    )
+
+
+def _print(choice: Choice, written: Export) -> None:
+    point = choice.point
+    what = f"{choice.circuit.width}-bit {choice.circuit.kind} {point.id}"
+    typer.echo(f"{what}: {point.delay_ns:.4f} ns, {point.area_um2:.2f} um2")
+    for what, proof in written.proofs.items():
+        typer.echo(f"  {what} proven equivalent: {proof.detail}")
+    for path in (*written.files.values(), written.folder / "manifest.json"):
+        typer.echo(f"  {path}")
