@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from prefixrl.circuits import Circuit
@@ -18,6 +19,8 @@ from prefixrl.circuits.identifiers import check_identifier, is_identifier
 from prefixrl.circuits.netlist import Gate, Netlist
 from prefixrl.errors import InputError, ToolError
 from prefixrl.synthesis.constraints import Constraints
+from prefixrl.synthesis.curve import CurvePoint
+from prefixrl.synthesis.evaluator import Evaluator
 from prefixrl.synthesis.liberty import read_liberty_text
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.tools import ScratchFile, StaSession, require_tool
@@ -94,6 +97,23 @@ class SignoffTiming:
     path: str
 
 
+@dataclass(frozen=True)
+class SignedPoint:
+    """A point of an area-delay curve beside what OpenSTA says of its netlist.
+
+    :param point: as the evaluator reported it
+    :param timing: OpenSTA's word
+    """
+
+    point: CurvePoint
+    timing: SignoffTiming
+
+    @property
+    def error_percent(self) -> float:
+        """By how much the reported delay is above (positive) or below OpenSTA's."""
+        return 100.0 * (self.point.delay_ns / self.timing.delay_ns - 1.0)
+
+
 class SignoffTimer:
     """Times netlists by a kept-alive OpenSTA; a few ms each. Wires have no capacitance and no resistance.
 
@@ -136,6 +156,21 @@ class SignoffTimer:
         with self._lock:
             output = self._run(netlist, constraints.to_sdc(circuit, _PERIOD_NS))
         return self._parsed(output, netlist, timed_outputs)
+
+    def sign(
+        self, evaluator: Evaluator, circuit: Circuit, constraints: Constraints, points: Iterable[CurvePoint]
+    ) -> tuple[SignedPoint, ...]:
+        """Make the netlists behind points of a curve again and time them.
+
+        :param evaluator: the one that made the points, over the same PDK
+        :raises EvaluationFailed: the evaluator has no netlists, or a point is not of this circuit and evaluator
+        :raises ToolError: as `time`
+        """
+        signed = []
+        for point in points:
+            netlist = evaluator.realize(circuit, constraints, point, circuit.default_module)
+            signed.append(SignedPoint(point, self.time(netlist, circuit, constraints)))
+        return tuple(signed)
 
     def _run(self, netlist: Netlist, constraints: str) -> str:
         self.session.refresh()
