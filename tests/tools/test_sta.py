@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,10 +15,12 @@ from prefixrl.errors import ToolError
 from prefixrl.tools import ScratchFile, StaSession, find_tool
 from prefixrl.tools import sta as sta_module
 
-pytestmark = pytest.mark.tools
-needs_sta = pytest.mark.skipif(
-    find_tool("sta") is None, reason="OpenSTA is not installed (program sta; Debian: opensta)"
-)
+no_sta = pytest.mark.skipif(find_tool("sta") is None, reason="OpenSTA is not installed (program sta; Debian: opensta)")
+
+
+def needs_sta(test: Callable[..., None]) -> Callable[..., None]:
+    """Marks a test that needs the real OpenSTA; those with stand-ins need nothing."""
+    return pytest.mark.tools(no_sta(test))
 
 
 @pytest.fixture
