@@ -133,6 +133,11 @@ class Netlist:
         :returns: output port -> uint64 [width, W]
         :raises InputError: as `check`, or an input of the wrong shape
         """
+        values = self.simulate_nets(library, words)
+        return {port.name: np.stack([values[net] for net in port.bits()]) for port in self.outputs}
+
+    def simulate_nets(self, library: CellLibrary, words: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """As `simulate`, but every net -> uint64 [W]."""
         values: dict[str, np.ndarray] = {}
         for port in self.inputs:
             rows = words[port.name]
@@ -143,7 +148,7 @@ class Netlist:
         for gate in self.check(library):
             pins = {pin: values[net] for pin, net in gate.inputs}
             values[gate.output] = evaluate(library[gate.cell].expression, pins, ones)
-        return {port.name: np.stack([values[net] for net in port.bits()]) for port in self.outputs}
+        return values
 
 
 def _declaration(port: Port) -> str:

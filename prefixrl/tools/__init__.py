@@ -4,6 +4,7 @@ from prefixrl.tools.abc import AbcSession, run_abc
 from prefixrl.tools.finder import TOOL_NAMES, Tool, find_tool, require_tool
 from prefixrl.tools.process import CompletedTool, run_tool
 from prefixrl.tools.scratch import ScratchFile
+from prefixrl.tools.sta import StaSession
 from prefixrl.tools.yosys import YosysSession, run_yosys
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "AbcSession",
     "CompletedTool",
     "ScratchFile",
+    "StaSession",
     "Tool",
     "YosysSession",
     "find_tool",
