@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
 
-from prefixrl.cli.common import JsonOption, output_console, print_json
+from prefixrl.cli.common import JsonOption, PdkOption, output_console, print_json
 
 EXAMPLE = "Example: prefixrl bench env; prefixrl bench evaluators --width 32 --json"
 
@@ -37,6 +38,22 @@ def evaluators_command(
     _print(f"area-delay curves of the classical structures, {width} bits", bench_evaluators(width, rounds=rounds), json)
 
 
+@app.command("signoff", epilog="Example: prefixrl bench signoff --netlists 50")
+def signoff_command(
+    netlists: Annotated[int, typer.Option("--netlists", help="Adders that are timed.")] = 200,
+    others: Annotated[int, typer.Option("--others", help="Netlists of each other kind of circuit.")] = 20,
+    pdk: PdkOption = "nangate45",
+    json: JsonOption = False,
+) -> None:
+    """Compare reported delays with OpenSTA's, and reported areas with the Liberty text, on many netlists."""
+    from prefixrl.cli.judging import check_signoff
+    from prefixrl.synthesis.pdk import load_pdk
+    from prefixrl.synthesis.signoff_benchmark import bench_signoff
+
+    check_signoff("opensta")
+    _print("reported delay against OpenSTA", bench_signoff(netlists, others, load_pdk(pdk)), json)
+
+
 def _print(title: str, figures: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(figures)
@@ -47,6 +64,15 @@ def _print(title: str, figures: dict[str, Any], as_json: bool) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    for name, value in figures.items():
+    for name, value in _flat(figures):
         table.add_row(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
     output_console().print(table)
+
+
+def _flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Figures with those of nested groups, under the groups' names."""
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}: ")
+        else:
+            yield prefix + name, value

@@ -26,10 +26,13 @@ from prefixrl.cli.common import (
     output_console,
     print_json,
 )
+from prefixrl.cli.judging import Judge, PowerOption, SignoffOption, check_signoff
 from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
     from prefixrl.circuits import Circuit
+    from prefixrl.synthesis.constraints import Constraints
+    from prefixrl.synthesis.pdk import Pdk
     from prefixrl.synthesis.service import Evaluation
 
 EXAMPLE = "Example: prefixrl evaluate sklansky brent-kung --width 32; prefixrl evaluate my_graph.json --json"
@@ -49,23 +52,28 @@ def evaluate(
     effort: EffortOption = "full",
     workers: Annotated[int, typer.Option("--workers", help="Evaluations at a time.")] = 2,
     legalize: LegalizeOption = False,
+    signoff: SignoffOption = None,
+    power: PowerOption = False,
     json: JsonOption = False,
 ) -> None:
     """Print the area-delay curve of graphs: every point is a mapped, buffered and sized netlist."""
     from prefixrl.graphs import classical_structures
 
+    check_signoff(signoff)
     kit, constraints = load_setting(pdk, liberty, driving_cell, load_ff)
     specs: list[str] = []
     for each in graphs:
         specs.extend(classical_structures(_stated(width)) if each == "classical" else [each])
     circuits = [load_circuit(spec, width, circuit, carry_in, carry_out, legalize) for spec in specs]
     evaluations = _evaluate_all(circuits, evaluator, effort, kit, constraints, workers)
-    labelled = list(zip(map(graph_label, specs), evaluations, strict=True))
+    documents = [_document(graph_label(spec), each) for spec, each in zip(specs, evaluations, strict=True)]
+    if signoff or power:
+        _judge(documents, evaluations, evaluator, kit, constraints, signoff, power)
     if json:
         setting = {"pdk": kit.name, "evaluator": evaluator, "effort": effort, "constraints": asdict(constraints)}
-        print_json([{**_document(label, each), **setting} for label, each in labelled])
+        print_json([{**document, **setting} for document in documents])
     else:
-        _print_tables(labelled)
+        _print_tables(documents)
     if any(each.curve is None for each in evaluations):
         raise typer.Exit(1)
 
@@ -77,7 +85,7 @@ def _stated(width: int | None) -> int:
 
 
 def _evaluate_all(
-    circuits: list[Circuit], name: str, effort: str, pdk: Any, constraints: Any, workers: int
+    circuits: list[Circuit], name: str, effort: str, pdk: Pdk, constraints: Constraints, workers: int
 ) -> list[Evaluation]:
     from prefixrl.synthesis.cache import EvaluationCache
     from prefixrl.synthesis.evaluator import make_evaluator
@@ -91,6 +99,30 @@ def _evaluate_all(
         return service.evaluate_many(circuits)
     finally:
         service.close()
+
+
+def _judge(
+    documents: list[dict[str, Any]],
+    evaluations: list[Evaluation],
+    name: str,
+    pdk: Pdk,
+    constraints: Constraints,
+    signoff: str | None,
+    power: bool,
+) -> None:
+    """Add to every point of the documents what else is asked for."""
+    from prefixrl.synthesis.evaluator import make_evaluator
+
+    maker = make_evaluator(name, pdk)
+    try:
+        with Judge(pdk, constraints, signoff, power) as judge:
+            for document, evaluation in zip(documents, evaluations, strict=True):
+                circuit, curve = evaluation.circuit, evaluation.curve
+                for row, point in zip(document["points"], [] if curve is None else curve.points, strict=True):
+                    netlist = maker.realize(circuit, constraints, point, circuit.default_module)
+                    row.update(judge.measure(netlist, circuit, point.delay_ns))
+    finally:
+        maker.close()
 
 
 def _document(label: str, evaluation: Evaluation) -> dict[str, Any]:
@@ -110,20 +142,33 @@ def _document(label: str, evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _print_tables(labelled: list[tuple[str, Evaluation]]) -> None:
+def _print_tables(documents: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     console = output_console()
-    for label, evaluation in labelled:
-        graph = evaluation.circuit.graph
-        title = f"{label}, {graph.width} bits: size {graph.size}, depth {graph.depth}, fanout {graph.max_fanout}"
-        console.print(title, highlight=False)
-        if evaluation.curve is None:
-            console.print(f"  failed: {evaluation.failure}", highlight=False, markup=False)
+    for document in documents:
+        figures = f"size {document['size']}, depth {document['depth']}, fanout {document['max_fanout']}"
+        console.print(f"{document['graph']}, {document['width']} bits: {figures}", highlight=False, markup=False)
+        if document["failure"] is not None:
+            console.print(f"  failed: {document['failure']}", highlight=False, markup=False)
             continue
+        rows = [_cells(point) for point in document["points"]]
         table = Table(box=None, pad_edge=False)
-        table.add_column("delay ns", justify="right")
-        table.add_column("area um2", justify="right")
-        for point in evaluation.curve.points:
-            table.add_row(f"{point.delay_ns:.4f}", f"{point.area_um2:.2f}")
+        for heading in rows[0]:
+            table.add_column(heading, justify="right")
+        for row in rows:
+            table.add_row(*row.values())
         console.print(table)
+
+
+def _cells(point: dict[str, Any]) -> dict[str, str]:
+    """A point's row, by column heading."""
+    cells = {"delay ns": f"{point['delay_ns']:.4f}", "area um2": f"{point['area_um2']:.2f}"}
+    if signoff := point.get("signoff"):
+        cells[f"{signoff['timer']} ns"] = f"{signoff['delay_ns']:.4f}"
+        cells["off by"] = f"{signoff['error_percent']:+.2f} %"
+    if power := point.get("power"):
+        leakage = power["leakage_nw"]
+        cells["leakage nW"] = "-" if leakage is None else f"{leakage:.0f}"
+        cells["fJ/operation"] = f"{power['energy_per_operation_fj']:.1f}"
+    return cells

@@ -27,6 +27,7 @@ from prefixrl.cli.common import (
     load_setting,
     print_json,
 )
+from prefixrl.cli.judging import Judge, PowerOption, SignoffOption, check_signoff
 
 if TYPE_CHECKING:
     from prefixrl.circuits import Circuit
@@ -74,6 +75,8 @@ def export(
     evaluator: EvaluatorOption = "yosys",
     effort: EffortOption = "full",
     legalize: LegalizeOption = False,
+    signoff: SignoffOption = None,
+    power: PowerOption = False,
     json: JsonOption = False,
 ) -> None:
     """Write the chosen design: RTL, mapped netlist, SDC, drawing, testbench, manifest. Proven equivalent first.
@@ -83,6 +86,7 @@ def export(
     from prefixrl.circuits.rtl import check_identifier
     from prefixrl.designs.export import check_folder, check_formats
 
+    check_signoff(signoff)
     asked = check_formats(formats.split(","))
     check_folder(out)
     if module is not None:
@@ -93,7 +97,7 @@ def export(
         kit, constraints = load_setting(pdk, liberty, driving_cell, load_ff)
         made = load_circuit(source, width, circuit, carry_in, carry_out, legalize)
         choice = _from_graph(made, kit, constraints, evaluator, effort, pick)
-    written = _write(choice, out, asked, module)
+    written = _write(choice, out, asked, module, signoff, power)
     if json:
         print_json({"folder": str(out), "manifest": dict(written.manifest)})
     else:
@@ -150,7 +154,9 @@ def _from_graph(circuit: Circuit, pdk: Pdk, constraints: Constraints, name: str,
     return Choice(circuit, pick_point(front, wish), pdk, constraints, name)
 
 
-def _write(choice: Choice, out: Path, formats: tuple[str, ...], module: str | None) -> Export:
+def _write(
+    choice: Choice, out: Path, formats: tuple[str, ...], module: str | None, signoff: str | None, power: bool
+) -> Export:
     from prefixrl.designs.export import export_design
     from prefixrl.designs.manifest import Figures
     from prefixrl.synthesis.curve import CurvePoint
@@ -164,6 +170,8 @@ def _write(choice: Choice, out: Path, formats: tuple[str, ...], module: str | No
         version = evaluator.version
     finally:
         evaluator.close()
+    with Judge(choice.pdk, choice.constraints, signoff, power) as judge:
+        others = judge.measure(netlist, choice.circuit, point.delay_ns)
     figures = Figures(
         delay_ns=point.delay_ns,
         area_um2=point.area_um2,
@@ -171,6 +179,7 @@ def _write(choice: Choice, out: Path, formats: tuple[str, ...], module: str | No
         evaluator_version=version,
         recipe=point.recipe,
         design_id=choice.point.id,
+        others=others,
     )
     return export_design(
         out,
@@ -189,6 +198,12 @@ def _print(choice: Choice, written: Export) -> None:
     point = choice.point
     what = f"{choice.circuit.width}-bit {choice.circuit.kind} {point.id}"
     typer.echo(f"{what}: {point.delay_ns:.4f} ns, {point.area_um2:.2f} um2")
+    figures = cast("dict[str, Any]", written.manifest["figures"])
+    if timed := figures.get("signoff"):
+        typer.echo(f"  {timed['timer']}: {timed['delay_ns']:.4f} ns, we are off by {timed['error_percent']:+.2f} %")
+    if used := figures.get("power"):
+        leakage = "" if used["leakage_nw"] is None else f"leakage {used['leakage_nw']:.0f} nW, "
+        typer.echo(f"  {leakage}{used['energy_per_operation_fj']:.1f} fJ per operation under random inputs")
     for what, proof in written.proofs.items():
         typer.echo(f"  {what} proven equivalent: {proof.detail}")
     for path in (*written.files.values(), written.folder / "manifest.json"):

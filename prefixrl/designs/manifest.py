@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 
 from prefixrl.circuits import Circuit
@@ -29,6 +29,7 @@ class Figures:
     :param evaluator_version: its version and those of its tools
     :param recipe: what makes the evaluator produce this netlist again
     :param design_id: ID in the run it was picked from, empty for a graph that comes from no run
+    :param others: further figures as plain JSON values, such as `signoff` and `power`
     """
 
     delay_ns: float
@@ -37,6 +38,7 @@ class Figures:
     evaluator_version: str = ""
     recipe: str = ""
     design_id: str = ""
+    others: Mapping[str, object] = field(default_factory=dict)
 
 
 def manifest_document(
@@ -75,6 +77,7 @@ def manifest_document(
             "delay_ns": figures.delay_ns,
             "area_um2": figures.area_um2,
             "cells": dict(sorted(netlist.cell_counts().items())),
+            **figures.others,
         },
         "evaluator": {"name": figures.evaluator, "version": figures.evaluator_version, "recipe": figures.recipe},
         "pdk": {"name": pdk.name, "content_hash": pdk.content_hash},
