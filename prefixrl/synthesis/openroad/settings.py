@@ -23,8 +23,7 @@ class OpenroadSettings:
     :param pin_order: "datapath" (bit i beside bit i, inputs along the top, outputs along the bottom, bit 0 on the
         right) or "free" (OpenROAD's own choice for short wires)
     :param polarities: starting netlists, some of `circuits.polarity.POLARITIES`; each takes its own runs
-    :param runs: OpenROAD runs per starting netlist; 7 describe a curve to 1 % of area on average (measured against
-        12 clocks on classical adders of 16 to 64 bits)
+    :param runs: OpenROAD runs per starting netlist; what 7 are worth is told in `targets`
     :param clocks_ns: exactly these clocks instead of `runs` chosen ones
     :param last_gasp: whether `repair_timing` may use its last, slow phase (newer builds only)
     :param timeout_s: wall clock of one run

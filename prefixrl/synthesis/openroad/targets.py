@@ -2,8 +2,9 @@
 
 First a clock that every netlist meets, which gives the placed, unrepaired point; then clocks that fall by a tenth from
 its arrival for as long as at least half of what was asked for is gained; then, one after the other, the middle of the
-largest gap of the curve. Replayed on the measured table of nine classical adders (12 clocks each): with 7 runs 1.0 %
-mean error of area against all clocks, and the fastest point 0.6 % slower on average.
+largest gap of the curve. Replayed on a measured table of nine classical adders (12 clocks each), 7 runs have a mean
+error of area of 1.9 % against all clocks (Sklansky and Brent-Kung 0.7 %; Kogge-Stone, whose curve ends in a wall, 4 %)
+and a fastest point that is 0.6 % slower on average, 3.5 % at worst.
 """
 
 from __future__ import annotations
