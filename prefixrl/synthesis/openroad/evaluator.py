@@ -113,14 +113,13 @@ class OpenroadEvaluator:
         if _RECIPE.fullmatch(point.recipe) is None:
             raise EvaluationFailed(f"a recipe must be a polarity and a clock in ps such as c310.5: {point.recipe!r}")
         named = map_structure(circuit, self._library, module, point.recipe.split(" ")[0])
-        crashes: list[str] = []
         structural = replace(named, module=circuit.default_module)
         try:
             result = self._run(circuit, constraints, structural, point.recipe)
         except Refused as error:
             raise EvaluationFailed(str(error)) from error
         except Unbelievable as error:
-            raise ToolError(f"openroad failed: {error}", command=self._tool.argv, tail="; ".join(crashes)) from error
+            raise ToolError(f"openroad failed: {error}", command=self._tool.argv) from error
         if (result.delay_ns, result.area_um2) != (point.delay_ns, point.area_um2):
             found = f"{result.delay_ns} ns, {result.area_um2} um2"
             raise EvaluationFailed(
@@ -190,7 +189,7 @@ class OpenroadEvaluator:
             self.work_folder.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix=f"{label}-", dir=self.work_folder))
             folder.chmod(0o755)
-            about = {"circuit": circuit.key, "constraints": json.loads(constraints.key), "evaluator": self.version}
+            about = {"circuit": circuit.key, "constraints": constraints.key, "evaluator": self.version}
             (folder / "about.json").write_text(json.dumps(about, indent=1) + "\n")
         except OSError as error:
             raise InputError(

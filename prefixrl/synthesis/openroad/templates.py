@@ -56,18 +56,25 @@ proc prefixrl_figures {stage} {
   prefixrl_mark figures $stage area [format %.6f [prefixrl_area]] slack $slack
 }
 
+# No step follows one that failed, also in a program whose `exit` waits for the end of the file.
+set prefixrl_failed 0
 foreach prefixrl_step {@steps@} {
+  if {$prefixrl_failed} {
+    break
+  }
   prefixrl_mark stage $prefixrl_step
   set prefixrl_channel [open $prefixrl_step.tcl]
   set prefixrl_script [read $prefixrl_channel]
   close $prefixrl_channel
   if {[catch {uplevel #0 $prefixrl_script} prefixrl_message]} {
     prefixrl_mark error $prefixrl_step [lindex [split $prefixrl_message "\\n"] 0]
-    exit 1
+    set prefixrl_failed 1
   }
 }
-prefixrl_mark done
-exit 0
+if {!$prefixrl_failed} {
+  prefixrl_mark done
+}
+exit $prefixrl_failed
 """
 
 LOAD = """\
