@@ -103,8 +103,9 @@ def test_every_pin_has_a_place_of_its_own(kind: str, width: int, build, tmp_path
 
 
 @needs_tclsh
-def test_bits_lie_beside_one_another(build, tmp_path: Path) -> None:
-    build().evaluate(Circuit("adder", structure("sklansky", 16), carry_in=True), CONSTRAINTS)
+@pytest.mark.parametrize("fault", ["", "tracks"])
+def test_bits_lie_beside_one_another(fault: str, build, tmp_path: Path) -> None:
+    build(fault=fault).evaluate(Circuit("adder", structure("sklansky", 16), carry_in=True), CONSTRAINTS)
     x = {name: float(at) for name, at in re.findall(r"^PIN (\S+) (\S+) ", log_of(tmp_path), re.MULTILINE)}
     top = sorted((name for name in x if name[:1] in "ab" or name == "cin"), key=x.__getitem__)
     assert top == [f"{port}[{bit}]" for bit in reversed(range(16)) for port in "ab"] + ["cin"]

@@ -103,6 +103,26 @@ make_tracks
 """
 
 DATAPATH_PINS = """\
+# Coordinates of the vertical tracks strictly between two others, rising. A build that does not hand out its tracks as
+# a list has the pitch.
+proc prefixrl_tracks {layer low high} {
+  set failed [catch {lsort -integer -unique [[[ord::get_db_block] findTrackGrid $layer] getGridX]} all]
+  if {$failed || [llength $all] < 2} {
+    set pitch [$layer getPitch]
+    set all {}
+    for {set x [expr {$low + $pitch}]} {$x < $high} {incr x $pitch} {
+      lappend all $x
+    }
+  }
+  set tracks {}
+  foreach x $all {
+    if {$x > $low && $x < $high} {
+      lappend tracks $x
+    }
+  }
+  return $tracks
+}
+
 # Bit i beside bit i: every pin has its place along an edge, from 0 (left) to 1 (right), and takes the track there.
 # Neighbours that want one track are moved on; where more pins than tracks are left, the run ends.
 proc prefixrl_place_pins {edge pins} {
@@ -111,12 +131,7 @@ proc prefixrl_place_pins {edge pins} {
   set units [expr {double([$block getDbUnitsPerMicron])}]
   set die [$block getDieArea]
   set core [$block getCoreArea]
-  set tracks {}
-  foreach x [lsort -integer -unique [[$block findTrackGrid $layer] getGridX]] {
-    if {$x > [$core xMin] && $x < [$core xMax]} {
-      lappend tracks $x
-    }
-  }
+  set tracks [prefixrl_tracks $layer [$core xMin] [$core xMax]]
   set count [llength $tracks]
   set left [expr {[llength $pins] / 2}]
   if {$left > $count} {

@@ -100,8 +100,9 @@ proc rectangle {which side} { dbu [lindex $::state($which) [dict get {xMin 0 yMi
 proc instance {cell what} { return [list master $cell] }
 proc master {cell what} { dbu [lindex $::size($cell) [dict get {getWidth 0 getHeight 1} $what]] }
 proc technology {what name} { return [list layer $name] }
-proc layer {name what} { return [dbu 0.07] }
+proc layer {name what} { dbu [expr {$what eq "getPitch" ? 0.19 : 0.07}] }
 proc grid {what} {
+  if {$::prefixrl_fault eq "tracks"} { return _e0f1_p_std__vectorT_int_t }
   set xs {}
   for {set x 190} {$x < [dbu [lindex $::state(die) 2]]} {incr x 380} { lappend xs $x }
   return $xs
