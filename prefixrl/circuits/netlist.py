@@ -103,8 +103,8 @@ class Netlist:
         ):
             raise InputError(f"a BLIF netlist must keep the ports of module {template.module}: {model.name!r}")
         gates = [Gate(gate.cell, gate.connections[:-1], *gate.connections[-1]) for gate in model.gates]
-        gates += [_wire_gate(wire, library) for wire in model.wires]
-        return cls(template.module, template.inputs, template.outputs, _safe_nets(gates, template))
+        gates += [wire_gate(wire, library) for wire in model.wires]
+        return cls(template.module, template.inputs, template.outputs, safe_nets(gates, template))
 
     def check(self, library: CellLibrary) -> tuple[Gate, ...]:
         """The gates in topological order.
@@ -155,14 +155,14 @@ def _declaration(port: Port) -> str:
     return port.name if port.width == 1 else f"[{port.width - 1}:0] {port.name}"
 
 
-def _wire_gate(wire: BlifWire, library: CellLibrary | None) -> Gate:
+def wire_gate(wire: BlifWire, library: CellLibrary | None) -> Gate:
     match = library.role(wire.function) if library is not None else None
     if match is None:
         raise InputError(f"a wire between ports needs a {wire.function} cell of the library: {wire.net!r}")
     return Gate(match.cell.name, tuple(zip(match.pins, wire.sources, strict=True)), match.cell.output, wire.net)
 
 
-def _safe_nets(gates: list[Gate], template: Netlist) -> tuple[Gate, ...]:
+def safe_nets(gates: list[Gate], template: Netlist) -> tuple[Gate, ...]:
     """The gates with every internal net a plain identifier that collides with nothing."""
     ports = {*template.input_nets, *template.output_nets}
     taken = {port.name for port in (*template.inputs, *template.outputs)}

@@ -9,7 +9,8 @@ import hashlib
 import importlib.metadata
 import importlib.resources
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ class PdkDescription(BaseModel):
     driving_cell: str
     output_load_ff: float
     dont_use: tuple[str, ...] = ()
+    site: str | None = None
+    layer_rc: dict[str, tuple[float, float]] = {}
+    signal_layer: str | None = None
+    pin_layers: tuple[str, str] | None = None
     how_to_get: str
 
 
@@ -57,6 +62,10 @@ class Pdk:
     :param output_load_ff: default load of every output
     :param dont_use: cell names and shell patterns not to use, beyond what the library says
     :param origin: where it was found, for people
+    :param site: placement site; None for the one that most cells have
+    :param layer_rc: routing layer -> (kOhm per um, fF per um); what is not in it is as the LEF says
+    :param signal_layer: the layer whose wires stand for all signals
+    :param pin_layers: layers of pins on vertical and on horizontal edges, that is (horizontal, vertical) layer
     """
 
     name: str
@@ -67,6 +76,10 @@ class Pdk:
     output_load_ff: float
     dont_use: tuple[str, ...]
     origin: str
+    site: str | None = None
+    layer_rc: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
+    signal_layer: str | None = None
+    pin_layers: tuple[str, str] | None = None
 
     @property
     def content_hash(self) -> str:
@@ -150,6 +163,10 @@ def _from_description(description: PdkDescription, driving_cell: str | None, out
         output_load_ff=description.output_load_ff if output_load_ff is None else output_load_ff,
         dont_use=description.dont_use,
         origin=f"wheel {description.wheel} {importlib.metadata.version(description.wheel)}",
+        site=description.site,
+        layer_rc=description.layer_rc,
+        signal_layer=description.signal_layer,
+        pin_layers=description.pin_layers,
     )
 
 
