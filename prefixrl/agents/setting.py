@@ -14,7 +14,7 @@ from prefixrl.synthesis.pdk import Pdk, load_pdk
 
 PACKAGES = ("prefixrl", "numpy", "numba", "gymnasium", "torch", "pyosys")
 
-WITHOUT_EFFORT = ("analytic",)
+WITHOUT_EFFORT = ("analytic", "openroad")
 """Evaluators that know no effort: one evaluation says all."""
 
 

@@ -36,7 +36,7 @@ DrivingCellOption = Annotated[
 LoadOption = Annotated[
     float | None, typer.Option("--load-ff", help="Capacitance on every output, in fF. Default: the PDK's.")
 ]
-EvaluatorOption = Annotated[str, typer.Option("--evaluator", help="yosys or analytic.")]
+EvaluatorOption = Annotated[str, typer.Option("--evaluator", help="yosys, openroad or analytic.")]
 EffortOption = Annotated[
     str, typer.Option("--effort", help="full: many delay targets; fast: the few that training looks at.")
 ]
@@ -65,6 +65,11 @@ def message(text: str) -> None:
 def graph_label(spec: str) -> str:
     """How a graph is called in tables: a structure's name as it is, a file by its name without the folder."""
     return Path(spec).name if "/" in spec else spec
+
+
+def evaluator_options(name: str, effort: str) -> dict[str, Any]:
+    """What `make_evaluator` is told beside the name: only `yosys` knows efforts."""
+    return {"effort": effort} if name == "yosys" else {}
 
 
 def load_circuit(spec: str, width: int | None, kind: str, carry_in: bool, carry_out: bool, legalize: bool) -> Circuit:

@@ -18,8 +18,8 @@ EXAMPLE = "Example: prefixrl doctor; prefixrl doctor --json"
 _TOOLS = {
     "yosys": ("reading RTL and proofs", True),
     "yosys-abc": ("sizing, buffering and proofs", True),
-    "sta": ("independent timing in the tests", False),
-    "openroad": ("placement-aware evaluation, not used yet", False),
+    "sta": ("sign-off: an independent timer", False),
+    "openroad": ("placement-aware evaluation", False),
     "iverilog": ("simulating exported testbenches", False),
 }
 _PACKAGES = {

@@ -20,6 +20,7 @@ from prefixrl.cli.common import (
     LoadOption,
     PdkOption,
     WidthOption,
+    evaluator_options,
     graph_label,
     load_circuit,
     load_setting,
@@ -91,7 +92,7 @@ def _evaluate_all(
     from prefixrl.synthesis.evaluator import make_evaluator
     from prefixrl.synthesis.service import EvaluationService
 
-    options = {} if name == "analytic" else {"effort": effort}
+    options = evaluator_options(name, effort)
     service = EvaluationService(
         lambda: make_evaluator(name, pdk, **options), constraints, EvaluationCache(), workers=workers
     )

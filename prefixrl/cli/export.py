@@ -23,6 +23,7 @@ from prefixrl.cli.common import (
     LoadOption,
     PdkOption,
     WidthOption,
+    evaluator_options,
     load_circuit,
     load_setting,
     print_json,
@@ -129,7 +130,7 @@ def _from_graph(circuit: Circuit, pdk: Pdk, constraints: Constraints, name: str,
     from prefixrl.synthesis.evaluator import make_evaluator
     from prefixrl.synthesis.service import EvaluationService
 
-    options = {} if name == "analytic" else {"effort": effort}
+    options = evaluator_options(name, effort)
     service = EvaluationService(lambda: make_evaluator(name, pdk, **options), constraints, EvaluationCache())
     try:
         evaluation = service.evaluate(circuit)

@@ -28,7 +28,7 @@ SetOption = Annotated[list[str] | None, typer.Option("--set", help="key.sub=valu
 WidthOption = Annotated[int | None, typer.Option("--width", "-n", help="Bits.")]
 CircuitOption = Annotated[str | None, typer.Option("--circuit", help="Circuit kind, such as adder.")]
 PdkOption = Annotated[str | None, typer.Option("--pdk", help="A PDK's name or a Liberty file.")]
-EvaluatorOption = Annotated[str | None, typer.Option("--evaluator", help="yosys or analytic.")]
+EvaluatorOption = Annotated[str | None, typer.Option("--evaluator", help="yosys, openroad or analytic.")]
 EvaluationsOption = Annotated[int | None, typer.Option("--evaluations", help="Unique designs to evaluate.")]
 TimeOption = Annotated[str | None, typer.Option("--time", help="Duration such as 90s, 10m or 2h.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of every random stream.")]
