@@ -7,12 +7,16 @@ before its result is used.
 
 from __future__ import annotations
 
+import itertools
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+
+import numpy as np
 
 from prefixrl.agents.archive import FrontArchive
 from prefixrl.agents.interrupt import StopRequest
@@ -46,6 +50,9 @@ IDLE_STEPS = 20_000
 
 CLASSICAL, FINAL = "classical", "final"
 SHOWN_DELAYS = 5
+
+FINAL_PER_STRETCH = 4
+"""The front is cut into stretches of equally many points, so that each sends so many designs to the final pass."""
 
 
 @dataclass(frozen=True)
@@ -280,21 +287,31 @@ class JobSession:
         self.show("final pass", force=True)
         with self._open_service("full") as service:
             service.listeners.append(self._record_final)
+            # Chosen by what all designs were judged with so far, before figures of full effort move the front.
+            graphs = self.near_front(self.config.budget.final_designs)
             self._measure_classical(service)
             curves = self.store.classical()
             self.reference, self._classical_front = reference_point(curves), merged_classical_front(curves)
-            graphs = self.near_front(self.config.budget.final_designs)
             self.note(service.evaluate_many([self.circuit_of(graph) for graph in graphs]))
         self.hypervolume = self.archive.hypervolume(self.reference)
 
     def near_front(self, count: int) -> list[PrefixGraph]:
-        """The graphs of the store whose best point lies nearest to the front: by area over the front's at its delay."""
-        ranked = []
+        """The job's designs that come nearest to the front, from all along it: by area over the front's at equal delay.
+
+        :param count: how many at most
+        """
+        stretches: dict[int, list[tuple[float, int, PrefixGraph]]] = {}
         for number, design in enumerate(self.store.designs(source=self.source)):
-            best = [(point.area_um2, self.archive.area_at(point.delay_ns) or point.area_um2) for point in design.points]
-            if best:
-                ranked.append((min(area / front for area, front in best), number, design.graph))
-        return [graph for _, _, graph in sorted(ranked, key=lambda row: row[:2])[:count]]
+            ratios = [point.area_um2 / (self.archive.area_at(point.delay_ns) or math.inf) for point in design.points]
+            if ratios:
+                best = min(range(len(ratios)), key=ratios.__getitem__)
+                place = int(np.searchsorted(self.archive.delays_ns, design.points[best].delay_ns, side="right"))
+                stretch = place * max(count // FINAL_PER_STRETCH, 1) // (len(self.archive) + 1)
+                stretches.setdefault(stretch, []).append((ratios[best], number, design.graph))
+        queues = [sorted(stretches[stretch], key=lambda row: row[:2]) for stretch in sorted(stretches)]
+        rounds = itertools.zip_longest(*queues)
+        chosen = [row[2] for row in itertools.chain.from_iterable(rounds) if row is not None]
+        return chosen[:count]
 
     def _open_service(self, effort: str) -> EvaluationService:
         pdk, constraints = self._pdk, job_constraints(self._pdk, self.config)

@@ -44,7 +44,9 @@ def test_targets_are_double_q_learning_on_scalarised_values_over_legal_actions()
     with torch.no_grad():
         for parameter in learner.target.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-    batch = _batch()
+    # Few legal actions, so that the best of all is hardly ever one of them.
+    few = _batch().next_masks & (np.random.default_rng(1).random(_batch().next_masks.shape) < 0.3)
+    batch = dataclasses.replace(_batch(), next_masks=few)
     targets = learner._targets(batch, torch.as_tensor(batch.weights)).numpy()
     for i, weight in enumerate(batch.weights):
         share = torch.tensor([weight])

@@ -31,8 +31,16 @@ def _curves(draw: st.DrawFn) -> AreaDelayCurve:
     return _curve(*zip(delays.astype(np.float32).tolist(), areas.astype(np.float32).tolist(), strict=True))
 
 
+def test_between_two_points_the_optimum_may_be_better_than_both() -> None:
+    curve = _curve((0.25, 128.0), (0.5, 96.0), (1.0, 88.0))
+    weight = 0.93
+    area, delay = best_points(pack_curve(curve)[None], np.array([weight]), SCALE)[0]
+    assert (delay, area) == pytest.approx(curve.optimum(weight, 1 - weight))
+    assert delay not in {0.25, 0.5, 1.0}
+
+
 @settings(max_examples=300, deadline=None)
-@given(curve=_curves(), weight=st.floats(0, 1))
+@given(curve=_curves(), weight=st.floats(0, 1) | st.floats(0.7, 1))
 def test_relabelling_finds_the_optimum_of_the_curve(curve: AreaDelayCurve, weight: float) -> None:
     area, delay = best_points(pack_curve(curve)[None], np.array([weight]), SCALE)[0]
     expected_delay, expected_area = curve.optimum(weight, 1 - weight)
