@@ -26,6 +26,9 @@ class ToolSession:
     :param recycle_after: commands after which `refresh` starts the program anew, since tools leak memory
     """
 
+    title = ""
+    """What messages call the program; its file name where this is empty."""
+
     def __init__(
         self,
         argv: Sequence[str],
@@ -65,7 +68,11 @@ class ToolSession:
             self._finalizer = weakref.finalize(self, ToolProcess.end, self._process)
             self._commands = 0
             self.starts += 1
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self.close()  # half prepared, it would give wrong answers
+                raise
         assert self._process is not None
         return self._process
 
@@ -139,7 +146,10 @@ class ToolSession:
         tail = last_lines(bytes(output[-4000:]).decode("utf-8", "replace"))
         status = self._process.popen.poll() if self._process is not None else None
         return ToolError(
-            f"{os.path.basename(self.argv[0])} failed: {reason}", command=self.argv, status=status, tail=tail
+            f"{self.title or os.path.basename(self.argv[0])} failed: {reason}",
+            command=self.argv,
+            status=status,
+            tail=tail,
         )
 
     def close(self) -> None:
