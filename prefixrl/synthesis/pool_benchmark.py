@@ -26,7 +26,7 @@ from prefixrl.synthesis.pdk import Pdk, load_pdk
 from prefixrl.synthesis.pool import ProcessPool
 from prefixrl.synthesis.service import Evaluation, EvaluationService
 from prefixrl.synthesis.work import EvaluatorSpec
-from prefixrl.tools.tree import tree_pids
+from prefixrl.tools.tree import temporary_folder, tree_pids
 from prefixrl.tools.watchdog import MARK_VARIABLE
 
 KILL_EVERY_S = 2.0
@@ -48,7 +48,7 @@ def bench_pool(seconds: float = 60.0, width: int = 24, pdk: Pdk | None = None, s
     :returns: `one_worker_per_s`, `two_workers_per_s`, `speedup`; under `killed`: `seconds`, `kills`, `graphs`,
         `per_s`, `stored_once` (graphs with exactly one result), `stored_more`, `not_stored`, `failures`,
         `cache_entries`, `wrong` (curves that differ from an undisturbed evaluation, of 20), `orphans` (processes left
-        after 5 s), `leftovers` (files in the temporary folder)
+        after 5 s), `leftovers` (what the workers left in their temporary folders)
     """
     spec = EvaluatorSpec("yosys", load_pdk() if pdk is None else pdk)
     graphs = _graphs(width, seed)
@@ -106,7 +106,6 @@ def _killed(
         if evaluation.failure is not None:
             failures.append(evaluation.failure)
 
-    temporary = _temporary_entries()
     before = set(_relatives())
     asked: list[Circuit] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -139,7 +138,7 @@ def _killed(
         "cache_entries": entries,
         "wrong": wrong,
         "orphans": len(set(_relatives()) - before),
-        "leftovers": sorted(_temporary_entries() - temporary),
+        "leftovers": sorted(entry.name for entry in temporary_folder().iterdir()),
     }
 
 
@@ -193,7 +192,3 @@ def _relatives() -> Iterator[int]:
         with contextlib.suppress(psutil.Error, OSError):
             if process.pid != os.getpid() and MARK_VARIABLE in process.environ():
                 yield process.pid
-
-
-def _temporary_entries() -> set[str]:
-    return {entry.name for entry in Path(tempfile.gettempdir()).iterdir()}

@@ -51,6 +51,7 @@ class WorkerProcess(ToolSession):
         self._answer = re.compile(rf"^{self._token} (\{{.*\}}) {self._token}$", re.MULTILINE)
         self._folder: Path | None = None
         self._ended = False
+        self._differences = 0
 
     def evaluate(self, unit: WorkUnit) -> AreaDelayCurve:
         """The curve of a unit.
@@ -61,6 +62,7 @@ class WorkerProcess(ToolSession):
         """
         self._ensure_ready()
         answer = self._ask({"unit": unit.to_json(), "timeout_s": self.timeout_s}, self.timeout_s + _GRACE_S)
+        self._differences = 0
         try:
             return AreaDelayCurve.from_json(answer["curve"])
         except (InputError, KeyError) as error:
@@ -104,6 +106,12 @@ class WorkerProcess(ToolSession):
             raise EvaluationFailed(message)
         if kind == "input":
             raise InputError(message)
+        if kind == "differs":
+            # Once, it may have been a look at a tool's version that went wrong.
+            self._differences += 1
+            self.close()
+            if self._differences > 1:
+                raise InputError(message)
         if kind is not None:
             raise ToolError(message, command=self.argv)
         return answer

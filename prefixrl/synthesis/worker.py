@@ -7,7 +7,8 @@ comes with every request, so that nothing else that lands on the standard output
     {"token": ..., "unit": unit, "timeout_s": seconds}    {"curve": [...]}
 
 Where something goes wrong, the answer is `{"error": kind, "message": one line}`, with "refused" for a circuit that
-cannot be evaluated, "input" for an evaluator that cannot work at all, and "crash" for all that may not happen again.
+cannot be evaluated, "input" for an evaluator that cannot work at all, "differs" for a key that is not the unit's, and
+"crash" for all that may not happen again.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Worker:
         key = evaluation_key(unit.circuit, unit.constraints, self._evaluator)
         if key != unit.key:
             version = f"{self._evaluator.name} {self._evaluator.version}, {self._evaluator.pdk.origin}"
-            raise InputError(f"a worker must have the library and the tools of the process that asks it: {version!r}")
+            message = f"a worker must have the library and the tools of the process that asks it: {version!r}"
+            return _error("differs", message)
         return {"curve": self._evaluator.evaluate(unit.circuit, unit.constraints).to_json()}
 
     def close(self) -> None:

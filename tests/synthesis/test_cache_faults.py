@@ -60,7 +60,7 @@ def still_true(cache: EvaluationCache) -> int:
     """Check that nothing wrong is served, together and one by one; returns how much is still served."""
     found = cache.get_many(TRUTH)
     assert all(value == TRUTH[key] for key, value in found.items())
-    for key in random.Random(0).sample(sorted(TRUTH), 20):
+    for key in random.Random(0).sample(sorted(TRUTH), 5):
         assert cache.get(key) in (None, TRUTH[key])
     return len(found)
 
