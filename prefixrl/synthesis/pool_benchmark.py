@@ -26,8 +26,8 @@ from prefixrl.synthesis.pdk import Pdk, load_pdk
 from prefixrl.synthesis.pool import ProcessPool
 from prefixrl.synthesis.service import Evaluation, EvaluationService
 from prefixrl.synthesis.work import EvaluatorSpec
-from prefixrl.tools.tree import temporary_folder, tree_pids
-from prefixrl.tools.watchdog import MARK_VARIABLE
+from prefixrl.tools.tree import own_mark, temporary_folder, tree_pids
+from prefixrl.tools.watchdog import marked_processes
 
 KILL_EVERY_S = 2.0
 ORPHANS_AFTER_S = 5.0
@@ -188,7 +188,4 @@ def _relatives() -> Iterator[int]:
     """Processes, zombies too, that descend from this one or carry a mark of ours."""
     for child in psutil.Process().children(recursive=True):
         yield child.pid
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and MARK_VARIABLE in process.environ():
-                yield process.pid
+    yield from marked_processes(own_mark())
