@@ -242,11 +242,11 @@ class Slow:
     pdk: Pdk = PDK
 
     def __init__(self) -> None:
-        self.go = threading.Event()
+        self.go = threading.Semaphore(0)
         self.done: list[PrefixGraph] = []
 
     def evaluate(self, circuit: Circuit, constraints: Constraints) -> AreaDelayCurve:
-        assert self.go.wait(20)
+        assert self.go.acquire(timeout=20)
         self.done.append(circuit.graph)
         return AreaDelayCurve((CurvePoint(1.0, 1.0, "r"),))
 
@@ -254,7 +254,7 @@ class Slow:
         raise EvaluationFailed("none")
 
     def close(self) -> None:
-        self.go.set()
+        self.go.release(1000)
 
 
 def test_full_queue_blocks_whoever_submits() -> None:
@@ -272,7 +272,7 @@ def test_full_queue_blocks_whoever_submits() -> None:
     thread.start()
     time.sleep(0.3)
     assert submitted == [0, 1, 2]
-    slow.go.set()
+    slow.go.release(1000)
     thread.join(10)
     assert submitted == [0, 1, 2, 3, 4]
     made.close()
@@ -280,7 +280,7 @@ def test_full_queue_blocks_whoever_submits() -> None:
 
 def test_more_circuits_than_the_queue_takes_are_announced_as_they_come() -> None:
     slow = Slow()
-    slow.go.set()
+    slow.go.release(1000)
     heard: list[Evaluation] = []
     unheard: list[int] = []
 
@@ -301,7 +301,6 @@ def test_more_circuits_than_the_queue_takes_are_announced_as_they_come() -> None
 def test_caller_that_gives_up_does_not_take_the_work_of_another_with_it() -> None:
     slow = Slow()
     service = EvaluationService(lambda: slow, CONSTRAINTS, workers=1)
-    service.listeners.append(lambda evaluation: None)
     outcomes: list[list[Evaluation]] = []
     other = threading.Thread(target=lambda: outcomes.append(service.evaluate_many(CIRCUITS[:3])))
 
@@ -320,8 +319,9 @@ def test_caller_that_gives_up_does_not_take_the_work_of_another_with_it() -> Non
     time.sleep(0.1)
     other.start()
     time.sleep(0.1)
-    slow.go.set()
+    slow.go.release()  # the first circuit's end makes the caller give up the second and third, which wait
     caller.join(10)
+    slow.go.release(1000)
     other.join(10)
     service.close()
     assert [len(each) for each in outcomes] == [3]
