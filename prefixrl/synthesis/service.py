@@ -1,24 +1,25 @@
-"""Many circuits at once: cache first, each key evaluated once, in threads that have an evaluator of their own each."""
+"""Many circuits at once: cache first, each key evaluated once, by a pool of workers."""
 
 from __future__ import annotations
 
+import queue
 import threading
-import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from prefixrl.circuits import Circuit
-from prefixrl.errors import EvaluationFailed, InputError, ToolError
+from prefixrl.errors import InputError
 from prefixrl.synthesis.cache import CachedResult, EvaluationCache
 from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.curve import AreaDelayCurve
-from prefixrl.synthesis.evaluator import Evaluator, evaluation_key
+from prefixrl.synthesis.evaluator import evaluation_key
+from prefixrl.synthesis.pool import MAXIMUM_WORKERS, WorkerPool, WorkOutcome, make_pool
+from prefixrl.synthesis.work import EvaluatorFactory, WorkUnit
 
 # About 2 kB each with six points.
 REMEMBERED_EVALUATIONS = 100_000
-MAXIMUM_WORKERS = 1024
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,28 @@ class Evaluation:
     cached: bool
 
 
+class _InFlight:
+    """A key that is being evaluated, and how many callers wait for it."""
+
+    def __init__(self) -> None:
+        self.future: Future[Evaluation] = Future()
+        self.work: Future[WorkOutcome] | None = None
+        self.waiting = 0
+
+
 class EvaluationService:
     """Evaluates circuits under one set of constraints.
 
-    :param evaluator_factory: makes an evaluator; called once here and once for every further worker thread
+    :param evaluator_factory: makes an evaluator; called once here and by the pool for every further worker. Worker
+        processes need an `EvaluatorSpec` (or `functools.partial(make_evaluator, name, pdk, **options)`)
     :param constraints: the constraints of every evaluation
     :param cache: looked into first; None for none
-    :param workers: threads, each with its own evaluator (and so its own tool processes)
+    :param workers: threads or processes, each with its own evaluator (and so its own tool processes)
+    :param pool: a name out of `pool.POOL_NAMES`, or a pool, which is closed with the service and goes by its own
+        number of workers and limits
+    :param timeout_s: seconds that one evaluation may take; None for the pool's default
+    :param memory_mib: memory that one evaluation may take; None for the pool's default
+    :raises InputError: an unknown pool, or numbers out of range
 
     `listeners` are called with every `Evaluation` when its key is first met, new or cached, in the thread that asked
     for it.
@@ -55,10 +71,14 @@ class EvaluationService:
 
     def __init__(
         self,
-        evaluator_factory: Callable[[], Evaluator],
+        evaluator_factory: EvaluatorFactory,
         constraints: Constraints,
         cache: EvaluationCache | None = None,
         workers: int = 1,
+        *,
+        pool: str | WorkerPool = "in-process",
+        timeout_s: float | None = None,
+        memory_mib: int | None = None,
     ) -> None:
         if not 1 <= workers <= MAXIMUM_WORKERS:
             raise InputError(f"the number of workers must be from 1 to {MAXIMUM_WORKERS}: {workers}")
@@ -68,16 +88,21 @@ class EvaluationService:
         self.evaluations = 0
         self.cache_hits = 0
         self.failures = 0
-        self._factory = evaluator_factory
         self._first = evaluator_factory()
-        self._evaluators: list[Evaluator] = [self._first]
-        self._unused = [self._first]
-        self._own = threading.local()
+        self._first_is_pooled = pool == "in-process"
         self._lock = threading.RLock()
-        self._in_flight: dict[str, Future[Evaluation]] = {}
+        self._in_flight: dict[str, _InFlight] = {}
         self._remembered: OrderedDict[str, Evaluation] = OrderedDict()
         self._announced: set[str] = set()
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="prefixrl-evaluate")
+        try:
+            self.pool = (
+                make_pool(pool, evaluator_factory, self._first, workers, timeout_s, memory_mib)
+                if isinstance(pool, str)
+                else pool
+            )
+        except BaseException:
+            self._first.close()
+            raise
 
     def key(self, circuit: Circuit) -> str:
         """The evaluation key of a circuit here."""
@@ -96,15 +121,23 @@ class EvaluationService:
         keys = [self.key(circuit) for circuit in circuits]
         wanted = dict(zip(keys, circuits, strict=True))
         outcomes = self._known(wanted)
-        futures = {self._submit(key, circuit): key for key, circuit in wanted.items() if key not in outcomes}
+        waiting = deque((key, circuit) for key, circuit in wanted.items() if key not in outcomes)
+        joined: dict[str, _InFlight] = {}
+        landed: queue.SimpleQueue[Future[Evaluation]] = queue.SimpleQueue()
         try:
-            for future in as_completed(futures):
-                evaluation = future.result()
+            while waiting or joined:
+                # No more than the pool takes without blocking: what has landed is announced meanwhile.
+                while waiting and len(joined) < self.pool.capacity:
+                    key, circuit = waiting.popleft()
+                    joined[key] = self._join(key, circuit)
+                    joined[key].future.add_done_callback(landed.put)
+                evaluation = landed.get().result()
+                del joined[evaluation.key]
                 self._announce(evaluation)
                 outcomes[evaluation.key] = evaluation
         except BaseException:
-            for future in futures:
-                future.cancel()
+            for key, entry in joined.items():
+                self._leave(key, entry)
             raise
         return [outcomes[key] for key in keys]
 
@@ -123,61 +156,62 @@ class EvaluationService:
             self.cache_hits += len(outcomes)
         return outcomes
 
-    def _submit(self, key: str, circuit: Circuit) -> Future[Evaluation]:
+    def _join(self, key: str, circuit: Circuit) -> _InFlight:
         """Begin an evaluation, or join the one of the same key that is under way or has just ended."""
         with self._lock:
-            future = self._in_flight.get(key)
-            if future is not None and not future.cancelled():
-                return future
+            entry = self._in_flight.get(key)
+            if entry is not None:
+                entry.waiting += 1
+                return entry
+            entry = _InFlight()
+            entry.waiting = 1
             if key in self._remembered:
-                future = Future()
-                future.set_result(replace(self._remembered[key], cached=True))
-                return future
-            future = self._pool.submit(self._work, key, circuit)
-            self._in_flight[key] = future
-        future.add_done_callback(lambda _: self._landed(key))
-        return future
+                entry.future.set_result(replace(self._remembered[key], cached=True))
+                return entry
+            self._in_flight[key] = entry
+        try:
+            # Not under the lock: this blocks where other callers have filled the queue.
+            entry.work = self.pool.submit(WorkUnit(key, circuit, self.constraints))
+        except BaseException as error:
+            self._land(key, entry, error)
+            raise
+        entry.work.add_done_callback(lambda work: self._finish(key, circuit, entry, work))
+        return entry
 
-    def _landed(self, key: str) -> None:
+    def _leave(self, key: str, entry: _InFlight) -> None:
+        """Give up waiting; what nobody waits for and has not begun is dropped."""
         with self._lock:
-            self._in_flight.pop(key, None)
+            entry.waiting -= 1
+            work = entry.work if entry.waiting == 0 else None
+            if work is None:
+                return
+            if work.cancel():
+                self._in_flight.pop(key, None)
 
-    def _work(self, key: str, circuit: Circuit) -> Evaluation:
-        begin = time.monotonic()
-        curve, failure, lasting = self._attempt(circuit)
-        evaluation = Evaluation(circuit, key, curve, failure, time.monotonic() - begin, False)
-        if self.cache is not None and lasting:
-            self.cache.put(key, CachedResult(curve, failure, evaluation.seconds))
-        with self._lock:
-            self.evaluations += 1
-            self.failures += failure is not None
-            self._remember(evaluation)
-        return evaluation
-
-    def _attempt(self, circuit: Circuit) -> tuple[AreaDelayCurve | None, str | None, bool]:
-        """Curve, failure, and whether the outcome may be cached: a crash or time-out may not happen again."""
-        failure = ""
-        for _ in range(2):
-            try:
-                return self._evaluator().evaluate(circuit, self.constraints), None, True
-            except EvaluationFailed as error:
-                return None, error.reason, True
-            except ToolError as error:
-                failure = str(error).splitlines()[0]
-        return None, failure, False
-
-    def _evaluator(self) -> Evaluator:
-        """The evaluator of this thread."""
-        if not hasattr(self._own, "evaluator"):
+    def _finish(self, key: str, circuit: Circuit, entry: _InFlight, work: Future[WorkOutcome]) -> None:
+        """Keep an outcome and tell those who wait; runs in a thread of the pool, where nobody would see an error."""
+        try:
+            outcome = work.result()
+            evaluation = Evaluation(circuit, key, outcome.curve, outcome.failure, outcome.seconds, False)
+            if self.cache is not None and outcome.lasting:
+                self.cache.put(key, CachedResult(outcome.curve, outcome.failure, outcome.seconds))
             with self._lock:
-                taken = self._unused.pop() if self._unused else None
-            if taken is None:
-                taken = self._factory()
-                with self._lock:
-                    self._evaluators.append(taken)
-            self._own.evaluator = taken
-        evaluator: Evaluator = self._own.evaluator
-        return evaluator
+                self.evaluations += 1
+                self.failures += outcome.failure is not None
+                self._remember(evaluation)
+        except BaseException as error:
+            self._land(key, entry, error)
+        else:
+            self._land(key, entry, evaluation)
+
+    def _land(self, key: str, entry: _InFlight, outcome: Evaluation | BaseException) -> None:
+        with self._lock:
+            if self._in_flight.get(key) is entry:
+                del self._in_flight[key]
+        if isinstance(outcome, Evaluation):
+            entry.future.set_result(outcome)
+        else:
+            entry.future.set_exception(outcome)
 
     def _remember(self, evaluation: Evaluation) -> None:
         with self._lock:
@@ -195,10 +229,10 @@ class EvaluationService:
                 self._announced.add(evaluation.key)
 
     def close(self) -> None:
-        """End the threads and everything that the evaluators keep alive; evaluations not begun are dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for evaluator in self._evaluators:
-            evaluator.close()
+        """End the workers and everything that the evaluators keep alive; evaluations not begun are dropped."""
+        self.pool.close()
+        if not self._first_is_pooled:
+            self._first.close()
 
     def __enter__(self) -> EvaluationService:
         return self

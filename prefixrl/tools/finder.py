@@ -16,6 +16,8 @@ from prefixrl.errors import ToolError, ToolMissing
 from prefixrl.tools.process import run_tool
 
 _VERSION_TIMEOUT_S = 20.0
+# The version is part of cache keys, so one run that was killed from outside must not make it unknown.
+_VERSION_ATTEMPTS = 2
 _PYOSYS_CHILD = str(Path(__file__).with_name("pyosys_child.py"))
 
 
@@ -127,11 +129,15 @@ def _from_wheel(name: str) -> Tool | None:
 
 def _probed(name: str, executable: str, origin: str) -> Tool:
     """The tool with the version that it prints; "unknown version" where it prints none."""
+    lines: list[str] = []
     arguments = _KNOWN[name].version_arguments
-    try:
-        done = run_tool([executable, *arguments], timeout_s=_VERSION_TIMEOUT_S, memory_mib=0, check=False)
-    except ToolError:
-        return Tool(name, (executable,), "unknown version", origin)
-    lines = [line.strip() for line in done.stdout.splitlines() if re.search(r"\d", line)]
+    for _ in range(_VERSION_ATTEMPTS):
+        try:
+            done = run_tool([executable, *arguments], timeout_s=_VERSION_TIMEOUT_S, memory_mib=0, check=False)
+        except ToolError:
+            break
+        lines = [line.strip() for line in done.stdout.splitlines() if re.search(r"\d", line)]
+        if done.status >= 0:
+            break
     version = re.sub(r"[^\x20-\x7e]", "", lines[0])[:120] if lines else "unknown version"
     return Tool(name, (executable,), version, origin)

@@ -1,7 +1,8 @@
 """Starting an external program and getting rid of it again: time-out, memory cap, output cap, whole process tree.
 
 Nothing here uses a shell. Every program is started through `launcher.py`, which caps its memory and ties its life to
-ours.
+ours, and in a session of its own, so that an interrupt typed at a terminal reaches us alone. What it leaves behind is
+found by a mark (see `watchdog`).
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from prefixrl.errors import ToolError
+from prefixrl.tools.limits import limited_memory_mib, limited_s
+from prefixrl.tools.tree import end_tree, own_mark, tree_memory_bytes
+from prefixrl.tools.watchdog import MARK_VARIABLE
 
 DEFAULT_MEMORY_MIB = 2048
 # A log of a sane run is below a megabyte; a program that prints more than this is out of control.
@@ -28,10 +30,13 @@ MAXIMUM_OUTPUT_BYTES = 64 * 2**20
 TAIL_LINES = 12
 
 _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
-# Marks a program and whatever it starts, so that also a grandchild that broke away from the process tree is found.
-_MARK = "PREFIXRL_TOOL_MARK"
 _CHUNK_BYTES = 1 << 16
-_GRACE_S = 0.5
+# How often a program that says nothing is looked at.
+POLL_S = 0.25
+_LOOK_AT_MEMORY_EVERY_S = 0.25
+_END_LIMIT_S = 1.5
+# Of the output of a program that failed, only the end is shown.
+_TAIL_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,11 @@ class ToolProcess:
     """A running program with pipes to its standard input and output.
 
     :param argv: the program and its arguments
-    :param memory_mib: cap on its address space; 0 for none
+    :param memory_mib: cap on the address space of each of its processes; 0 for none
+    :param tree_memory_mib: cap on what it and its descendants hold together; None for `memory_mib`; 0 for none
     :param cwd: the folder it runs in
     :param pass_fds: descriptors that it inherits
+    :param environment: variables that it gets in addition
     :raises ToolError: no process can be started
     """
 
@@ -57,15 +64,20 @@ class ToolProcess:
         argv: Sequence[str],
         *,
         memory_mib: int = DEFAULT_MEMORY_MIB,
+        tree_memory_mib: int | None = None,
         cwd: str | Path | None = None,
         pass_fds: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.argv = tuple(argv)
-        self._mark = uuid.uuid4().hex
+        memory_mib = limited_memory_mib(memory_mib)
+        self.tree_memory_mib = memory_mib if tree_memory_mib is None else tree_memory_mib
+        self._looked_s = time.monotonic()
         try:
-            self.popen = _spawn(self.argv, self._mark, memory_mib, cwd, tuple(pass_fds))
-        except OSError as error:
-            raise ToolError(f"cannot start {self.argv[0]}: {error.strerror}", command=self.argv) from error
+            self.popen, self._mark = _spawn(self.argv, memory_mib, cwd, tuple(pass_fds), environment or {})
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise ToolError(f"cannot start {self.argv[0]!r}: {reason}", command=self.argv) from error
         assert self.popen.stdin is not None
         assert self.popen.stdout is not None
         self.stdin = self.popen.stdin.fileno()
@@ -90,19 +102,29 @@ class ToolProcess:
         except BlockingIOError:
             return b""
 
+    def over_memory(self) -> bool:
+        """Whether the program and its descendants hold more than they may; looks every now and then only."""
+        now = time.monotonic()
+        if self.tree_memory_mib <= 0 or now - self._looked_s < _LOOK_AT_MEMORY_EVERY_S:
+            return False
+        self._looked_s = now
+        return tree_memory_bytes(self.popen.pid) > self.tree_memory_mib * 2**20
+
+    def memory_complaint(self) -> str:
+        """What to say when it is `over_memory`."""
+        return f"held more than {self.tree_memory_mib} MiB"
+
     def end(self) -> None:
         """End the program and everything that it started; returns when they are gone. Harmless when called twice."""
-        members = _tree(self.popen.pid) if self.running() else []
-        for member in members:
-            with contextlib.suppress(psutil.Error):
-                member.kill()
-        psutil.wait_procs(members, timeout=_GRACE_S)
-        if self.popen.stdout is not None and not self.popen.stdout.closed:
-            if _output_still_held(self.stdout):
-                _kill_marked(self._mark)
-            self.popen.stdout.close()
+        if self._mark is None:
+            return
+        end_tree(self.popen.pid if self.running() else None, self._mark, _END_LIMIT_S)
+        self._mark = None
         self.close_stdin()
-        self.popen.wait()
+        assert self.popen.stdout is not None
+        self.popen.stdout.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a process that waits for a dead disk cannot be ended
+            self.popen.wait(_END_LIMIT_S)
 
 
 def run_tool(
@@ -127,25 +149,25 @@ def run_tool(
     :param pass_fds: descriptors that it inherits (see `ScratchFile`)
     :raises ToolError: it cannot be started, fails, is ended by a signal, runs past the time-out or prints without end
     """
+    timeout_s = limited_s(timeout_s)
     process = ToolProcess(argv, memory_mib=memory_mib, cwd=cwd, pass_fds=pass_fds)
+    output = bytearray()
     try:
-        output, trouble = _communicate(process, (stdin or "").encode(), time.monotonic() + timeout_s)
+        trouble = _communicate(process, (stdin or "").encode(), output, time.monotonic() + timeout_s)
     finally:
         status = process.popen.poll()
         process.end()
     if log_path is not None:
         log_path.write_bytes(output)
-    text = output.decode("utf-8", "replace")
     if trouble is None and status != 0 and check:
         trouble = f"ended by signal {-status}" if status is not None and status < 0 else f"exit status {status}"
     if trouble is not None:
-        name = Path(argv[0]).name
         reason = trouble if trouble != _TIMED_OUT else f"no end within {timeout_s:g} s"
-        raise ToolError(
-            f"{name} failed: {reason}", command=tuple(argv), status=status, tail=last_lines(text), log_path=log_path
-        )
+        tail = last_lines(output[-_TAIL_BYTES:].decode("utf-8", "replace"))
+        message = f"{Path(argv[0]).name} failed: {reason}"
+        raise ToolError(message, command=tuple(argv), status=status, tail=tail, log_path=log_path)
     assert status is not None
-    return CompletedTool(text, status)
+    return CompletedTool(output.decode("utf-8", "replace"), status)
 
 
 def last_lines(text: str, count: int = TAIL_LINES) -> str:
@@ -156,10 +178,12 @@ def last_lines(text: str, count: int = TAIL_LINES) -> str:
 _TIMED_OUT = "timed out"
 
 
-def _communicate(process: ToolProcess, pending: bytes, deadline: float) -> tuple[bytes, str | None]:
-    """Feed the input, collect the output until the program ends; returns the output and what went wrong."""
-    chunks: list[bytes] = []
-    total = 0
+def _communicate(process: ToolProcess, pending: bytes, output: bytearray, deadline: float) -> str | None:
+    """Feed the input, collect the output until the program ends; returns what went wrong.
+
+    :param pending: the input
+    :param output: what the program prints is added to it
+    """
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         if pending:
@@ -169,9 +193,9 @@ def _communicate(process: ToolProcess, pending: bytes, deadline: float) -> tuple
         while True:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
-                return b"".join(chunks), _TIMED_OUT
+                return _TIMED_OUT
             # A grandchild may hold the pipe open after the program itself has ended: look every now and then.
-            for key, _ in selector.select(min(remaining, _GRACE_S)):
+            for key, _ in selector.select(min(remaining, POLL_S)):
                 if key.fd == process.stdin:
                     pending = _feed(process, pending)
                     if not pending:
@@ -179,14 +203,15 @@ def _communicate(process: ToolProcess, pending: bytes, deadline: float) -> tuple
                         process.close_stdin()
                     continue
                 chunk = process.read_available()
-                chunks.append(chunk)
-                total += len(chunk)
+                output += chunk
                 if not chunk:
-                    return b"".join(chunks), _wait_for_end(process, deadline)
-                if total > MAXIMUM_OUTPUT_BYTES:
-                    return b"".join(chunks), f"printed more than {MAXIMUM_OUTPUT_BYTES >> 20} MiB"
+                    return _wait_for_end(process, deadline)
+                if len(output) > MAXIMUM_OUTPUT_BYTES:
+                    return f"printed more than {MAXIMUM_OUTPUT_BYTES >> 20} MiB"
+            if process.over_memory():
+                return process.memory_complaint()
             if not process.running() and not _readable(process.stdout):
-                return b"".join(chunks), None
+                return None
 
 
 def _feed(process: ToolProcess, pending: bytes) -> bytes:
@@ -200,11 +225,14 @@ def _feed(process: ToolProcess, pending: bytes) -> bytes:
 
 
 def _wait_for_end(process: ToolProcess, deadline: float) -> str | None:
-    try:
-        process.popen.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return _TIMED_OUT
-    return None
+    """The output is closed; the program may go on, or hang."""
+    while time.monotonic() < deadline:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.popen.wait(max(0.0, min(POLL_S, deadline - time.monotonic())))
+            return None
+        if process.over_memory():
+            return process.memory_complaint()
+    return _TIMED_OUT
 
 
 def _readable(descriptor: int) -> bool:
@@ -213,47 +241,29 @@ def _readable(descriptor: int) -> bool:
         return bool(selector.select(0))
 
 
-def _output_still_held(descriptor: int) -> bool:
-    """Whether some process still has the writing end of the pipe open."""
-    try:
-        while os.read(descriptor, _CHUNK_BYTES):
-            pass
-    except BlockingIOError:
-        return True
-    return False
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        root = psutil.Process(pid)
-        return [*root.children(recursive=True), root]
-    except psutil.Error:
-        return []
-
-
-def _kill_marked(mark: str) -> None:
-    """End processes that carry the mark but left the tree (their parent is gone)."""
-    for candidate in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if candidate.environ().get(_MARK) == mark:
-                candidate.kill()
-
-
 def _spawn(
-    argv: tuple[str, ...], mark: str, memory_mib: int, cwd: str | Path | None, pass_fds: tuple[int, ...]
-) -> subprocess.Popen[bytes]:
+    argv: tuple[str, ...],
+    memory_mib: int,
+    cwd: str | Path | None,
+    pass_fds: tuple[int, ...],
+    environment: Mapping[str, str],
+) -> tuple[subprocess.Popen[bytes], str | None]:
+    """The process and its mark."""
     command = [sys.executable, "-I", "-S", _LAUNCHER, str(memory_mib), str(os.getpid()), *argv]
 
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+    def start() -> tuple[subprocess.Popen[bytes], str]:
+        mark = f"{own_mark()}/{uuid.uuid4().hex}"
+        popen = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env={**os.environ, _MARK: mark},
+            env={**os.environ, **environment, MARK_VARIABLE: mark},
             pass_fds=pass_fds,
+            start_new_session=True,
         )
+        return popen, mark
 
     return _starter().submit(start).result()
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import select
+import selectors
 import threading
 import time
 import weakref
 from collections.abc import Sequence
 
 from prefixrl.errors import ToolError
-from prefixrl.tools.process import DEFAULT_MEMORY_MIB, MAXIMUM_OUTPUT_BYTES, ToolProcess, last_lines
-
-_POLL_S = 0.5
+from prefixrl.tools.limits import limited_s
+from prefixrl.tools.process import DEFAULT_MEMORY_MIB, MAXIMUM_OUTPUT_BYTES, POLL_S, ToolProcess, last_lines
 
 
 class ToolSession:
@@ -26,6 +25,9 @@ class ToolSession:
     :param pass_fds: descriptors that it inherits at every start (see `ScratchFile`)
     :param recycle_after: commands after which `refresh` starts the program anew, since tools leak memory
     """
+
+    title = ""
+    """What messages call the program; its file name where this is empty."""
 
     def __init__(
         self,
@@ -55,15 +57,22 @@ class ToolSession:
     def _prepare(self) -> None:
         """Called after every start, before the first command."""
 
+    def _start(self) -> ToolProcess:
+        return ToolProcess(self.argv, memory_mib=self.memory_mib, pass_fds=self.pass_fds)
+
     def _process_for_next_command(self) -> ToolProcess:
         if self._process is not None and not self._process.running():
             self.close()
         if self._process is None:
-            self._process = ToolProcess(self.argv, memory_mib=self.memory_mib, pass_fds=self.pass_fds)
+            self._process = self._start()
             self._finalizer = weakref.finalize(self, ToolProcess.end, self._process)
             self._commands = 0
             self.starts += 1
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self.close()  # half prepared, it would give wrong answers
+                raise
         assert self._process is not None
         return self._process
 
@@ -81,7 +90,7 @@ class ToolSession:
         with self._lock:
             process = self._process_for_next_command()
             self._commands += 1
-            limit_s = self.timeout_s if timeout_s is None else timeout_s
+            limit_s = limited_s(self.timeout_s if timeout_s is None else timeout_s)
             try:
                 return self._converse(process, sent, end, limit_s)
             except BaseException:
@@ -93,34 +102,41 @@ class ToolSession:
         deadline = time.monotonic() + limit_s
         pending = sent.encode()
         output = bytearray()
-        while True:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise self._error(f"no answer within {limit_s:g} s", output)
-            writers = [process.stdin] if pending else []
-            readable, writable, _ = select.select([process.stdout], writers, [], min(remaining, _POLL_S))
-            if writable:
-                try:
-                    pending = pending[os.write(process.stdin, pending) :]
-                except BrokenPipeError:
-                    pending = b""
-            if readable:
-                chunk = process.read_available()
-                if not chunk:
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+            while True:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    raise self._error(f"no answer within {limit_s:g} s", output)
+                ready = {key.fd for key, _ in selector.select(min(remaining, POLL_S))}
+                if process.stdin in ready:
+                    pending = _sent(process, pending)
+                    if not pending:
+                        selector.unregister(process.stdin)
+                if process.stdout in ready:
+                    if self._received(process, output, end):
+                        return output.decode("utf-8", "replace")
+                elif not process.running():
                     raise self._error(self._how_it_ended(process), output)
-                scanned = max(0, len(output) - 200)
-                output += chunk
-                if end.search(output, scanned):
-                    return output.decode("utf-8", "replace")
-                if len(output) > MAXIMUM_OUTPUT_BYTES:
-                    raise self._error(f"printed more than {MAXIMUM_OUTPUT_BYTES >> 20} MiB", output)
-            elif not process.running():
-                raise self._error(self._how_it_ended(process), output)
+                if process.over_memory():
+                    raise self._error(process.memory_complaint(), output)
+
+    def _received(self, process: ToolProcess, output: bytearray, end: re.Pattern[bytes]) -> bool:
+        """Add what the program has printed to the output; whether this is its end."""
+        chunk = process.read_available()
+        if not chunk:
+            raise self._error(self._how_it_ended(process), output)
+        scanned = max(0, len(output) - 200)
+        output += chunk
+        if len(output) > MAXIMUM_OUTPUT_BYTES:
+            raise self._error(f"printed more than {MAXIMUM_OUTPUT_BYTES >> 20} MiB", output)
+        return end.search(output, scanned) is not None
 
     @staticmethod
     def _how_it_ended(process: ToolProcess) -> str:
         with contextlib.suppress(Exception):
-            process.popen.wait(_POLL_S)
+            process.popen.wait(POLL_S)
         status = process.popen.poll()
         if status is None:
             return "closed its output"
@@ -130,7 +146,10 @@ class ToolSession:
         tail = last_lines(bytes(output[-4000:]).decode("utf-8", "replace"))
         status = self._process.popen.poll() if self._process is not None else None
         return ToolError(
-            f"{os.path.basename(self.argv[0])} failed: {reason}", command=self.argv, status=status, tail=tail
+            f"{self.title or os.path.basename(self.argv[0])} failed: {reason}",
+            command=self.argv,
+            status=status,
+            tail=tail,
         )
 
     def close(self) -> None:
@@ -144,3 +163,13 @@ class ToolSession:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _sent(process: ToolProcess, pending: bytes) -> bytes:
+    """Write what the pipe takes; returns what is left."""
+    try:
+        return pending[os.write(process.stdin, pending) :]
+    except BlockingIOError:
+        return pending
+    except BrokenPipeError:
+        return b""

@@ -36,3 +36,13 @@ def test_missing_program_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyP
     assert find_tool("openroad") is None
     with pytest.raises(ToolMissing, match=r"OPENROAD_EXE.*: openroad$"):
         require_tool("openroad")
+
+
+def test_version_that_was_killed_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "sta"
+    tool.write_text(f"#!/bin/sh\n[ -e {tmp_path}/once ] && echo 2.7.0 && exit\ntouch {tmp_path}/once; kill -9 $$\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PREFIXRL_STA", str(tool))
+    found = find_tool("sta")
+    assert found is not None
+    assert found.version == "2.7.0"
