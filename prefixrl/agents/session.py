@@ -31,7 +31,7 @@ from prefixrl.agents.setting import (
     used_versions,
 )
 from prefixrl.circuits import Circuit
-from prefixrl.designs import DesignStore, FrontPoint, RunDirectory, reference_point
+from prefixrl.designs import Design, DesignStore, FrontPoint, RunDirectory, reference_point
 from prefixrl.designs.front import merged_classical_front
 from prefixrl.designs.report import front_document
 from prefixrl.envs.observations import check_width
@@ -50,6 +50,11 @@ IDLE_STEPS = 20_000
 
 CLASSICAL, FINAL = "classical", "final"
 SHOWN_DELAYS = 5
+
+CHALLENGERS = 0.5
+"""Designs judged with full effort against classical structures that still hold part of the front, per design before."""
+CHALLENGER_SLACK = 1.02
+"""By how much a design may miss a delay in the search and still be expected to meet it with full effort."""
 
 FINAL_PER_STRETCH = 4
 """The front is cut into stretches of equally many points, so that each sends so many designs to the final pass."""
@@ -293,7 +298,27 @@ class JobSession:
             curves = self.store.classical()
             self.reference, self._classical_front = reference_point(curves), merged_classical_front(curves)
             self.note(service.evaluate_many([self.circuit_of(graph) for graph in graphs]))
+            challengers = self._challengers(set(graphs), math.ceil(len(graphs) * CHALLENGERS))
+            self.note(service.evaluate_many([self.circuit_of(graph) for graph in challengers]))
         self.hypervolume = self.archive.hypervolume(self.reference)
+
+    def _challengers(self, judged: set[PrefixGraph], count: int) -> list[PrefixGraph]:
+        """Designs not judged with full effort yet, for the delays at which a classical structure still holds the front.
+
+        :param count: how many at most
+        """
+        classical = {point.graph for point in self._classical_front}
+        front = zip(self.archive.graphs, self.archive.delays_ns, strict=True)
+        held = [float(delay_ns) for graph, delay_ns in front if graph in classical]
+        designs = [design for design in self.store.designs(source=self.source) if design.graph not in judged]
+
+        def area_at(design: Design, delay_ns: float) -> float:
+            fast = (point.area_um2 for point in design.points if point.delay_ns <= delay_ns * CHALLENGER_SLACK)
+            return min(fast, default=math.inf)
+
+        queues = [sorted(designs, key=lambda design: area_at(design, delay_ns))[:count] for delay_ns in held]
+        chosen = (design.graph for row in itertools.zip_longest(*queues) for design in row if design is not None)
+        return list(dict.fromkeys(chosen))[:count]
 
     def near_front(self, count: int) -> list[PrefixGraph]:
         """The job's designs that come nearest to the front, from all along it: by area over the front's at equal delay.

@@ -38,6 +38,17 @@ def evaluators_command(
     _print(f"area-delay curves of the classical structures, {width} bits", bench_evaluators(width, rounds=rounds), json)
 
 
+@app.command("pool", epilog="Example: prefixrl bench pool --seconds 30")
+def pool_command(
+    seconds: Annotated[float, typer.Option("--seconds", help="How long workers are killed for, every 2 s.")] = 60,
+    json: JsonOption = False,
+) -> None:
+    """Time one worker process against two, then kill workers and tools for a while: is every result there, once?"""
+    from prefixrl.synthesis.pool_benchmark import bench_pool
+
+    _print("pool of worker processes", bench_pool(seconds), json)
+
+
 @app.command("signoff", epilog="Example: prefixrl bench signoff --netlists 50")
 def signoff_command(
     netlists: Annotated[int, typer.Option("--netlists", help="Adders that are timed.")] = 200,

@@ -21,10 +21,16 @@ COMMANDS = [
     ["pdk", "list"],
     ["pdk", "show"],
     ["pdk", "check"],
+    ["cache"],
+    ["cache", "stat"],
+    ["cache", "verify"],
+    ["cache", "clear"],
     ["doctor"],
     ["bench"],
     ["bench", "env"],
     ["bench", "evaluators"],
+    ["bench", "pool"],
+    ["bench", "signoff"],
 ]
 
 
