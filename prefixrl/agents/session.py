@@ -297,10 +297,17 @@ class JobSession:
             self._measure_classical(service)
             curves = self.store.classical()
             self.reference, self._classical_front = reference_point(curves), merged_classical_front(curves)
-            self.note(service.evaluate_many([self.circuit_of(graph) for graph in graphs]))
-            challengers = self._challengers(set(graphs), math.ceil(len(graphs) * CHALLENGERS))
-            self.note(service.evaluate_many([self.circuit_of(graph) for graph in challengers]))
-        self.hypervolume = self.archive.hypervolume(self.reference)
+            self._judge(service, graphs)
+            self._judge(service, self._challengers(set(graphs), math.ceil(len(graphs) * CHALLENGERS)))
+
+    def _judge(self, service: EvaluationService, graphs: Sequence[PrefixGraph]) -> None:
+        """Evaluate graphs by a service, a few at a time: each takes seconds, and a person wants to see progress."""
+        chunk = 2 * self.config.evaluator.workers
+        for begin in range(0, len(graphs), chunk):
+            circuits = [self.circuit_of(graph) for graph in graphs[begin : begin + chunk]]
+            self.note(service.evaluate_many(circuits))
+            self.hypervolume = self.archive.hypervolume(self.reference)
+            self.show("final pass", {"judged": float(min(begin + chunk, len(graphs)))})
 
     def _challengers(self, judged: set[PrefixGraph], count: int) -> list[PrefixGraph]:
         """Designs not judged with full effort yet, for the delays at which a classical structure still holds the front.
@@ -325,18 +332,21 @@ class JobSession:
 
         :param count: how many at most
         """
-        stretches: dict[int, list[tuple[float, int, PrefixGraph]]] = {}
+        stretches = max(count // FINAL_PER_STRETCH, 1)
+        queues: list[list[tuple[float, int, PrefixGraph]]] = [[] for _ in range(stretches)]
         for number, design in enumerate(self.store.designs(source=self.source)):
-            ratios = [point.area_um2 / (self.archive.area_at(point.delay_ns) or math.inf) for point in design.points]
-            if ratios:
-                best = min(range(len(ratios)), key=ratios.__getitem__)
-                place = int(np.searchsorted(self.archive.delays_ns, design.points[best].delay_ns, side="right"))
-                stretch = place * max(count // FINAL_PER_STRETCH, 1) // (len(self.archive) + 1)
-                stretches.setdefault(stretch, []).append((ratios[best], number, design.graph))
-        queues = [sorted(stretches[stretch], key=lambda row: row[:2]) for stretch in sorted(stretches)]
-        rounds = itertools.zip_longest(*queues)
-        chosen = [row[2] for row in itertools.chain.from_iterable(rounds) if row is not None]
-        return chosen[:count]
+            nearest: dict[int, float] = {}
+            for point in design.points:
+                place = int(np.searchsorted(self.archive.delays_ns, point.delay_ns, side="right"))
+                stretch = place * stretches // (len(self.archive) + 1)
+                ratio = point.area_um2 / (self.archive.area_at(point.delay_ns) or math.inf)
+                nearest[stretch] = min(ratio, nearest.get(stretch, math.inf))
+            for stretch, ratio in nearest.items():
+                queues[stretch].append((ratio, number, design.graph))
+        rounds = itertools.zip_longest(*(sorted(queue, key=lambda row: row[:2]) for queue in queues))
+        # In turn from every stretch; a dictionary keeps the order and drops who was sent by another stretch already.
+        chosen = dict.fromkeys(row[2] for row in itertools.chain.from_iterable(rounds) if row is not None)
+        return list(chosen)[:count]
 
     def _open_service(self, effort: str) -> EvaluationService:
         pdk, constraints = self._pdk, job_constraints(self._pdk, self.config)
