@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from prefixrl.circuits.cells import CellLibrary
 from prefixrl.circuits.netlist import Netlist
 from prefixrl.errors import InputError, ToolError
 from prefixrl.synthesis.constraints import Constraints
-from prefixrl.synthesis.liberty import read_liberty_text
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.tools import AbcSession, ScratchFile
 
@@ -48,24 +46,18 @@ class AbcSizer:
         self._library = library
         self._netlist: Netlist | None = None
         self._constraints: Constraints | None = None
-        # Passed as descriptors: a path may hold what ABC's command line would misread, and may be gzip'd.
-        self._libraries = [ScratchFile(read_liberty_text(path)) for path in pdk.liberty]
+        # Passed as a descriptor: a path may hold what ABC's command line would misread.
+        self._timing = ScratchFile(pdk.sizing_liberty())
         self._constraint_file, self._input, self._output = ScratchFile(), ScratchFile(), ScratchFile()
         self._read_constraints = f"read_constr {self._constraint_file.path}"
         self.session = AbcSession(
-            [*self._read_libraries(pdk), self._read_constraints],
+            [f"read_lib -w {self._timing.path}", self._read_constraints],
             timeout_s=STEP_TIMEOUT_S,
             pass_fds=[file.descriptor for file in self._files()],
         )
 
     def _files(self) -> list[ScratchFile]:
-        return [*self._libraries, self._constraint_file, self._input, self._output]
-
-    def _read_libraries(self, pdk: Pdk) -> list[str]:
-        """The commands that read the Liberty files; ABC skips the cells that these say not to use by itself."""
-        avoided = [cell.name for cell in self._library if any(fnmatchcase(cell.name, each) for each in pdk.dont_use)]
-        options = " ".join(["-w", *(f"-X {name}" for name in avoided)])
-        return [f"read_lib {options}{' -m' * (number > 0)} {file.path}" for number, file in enumerate(self._libraries)]
+        return [self._timing, self._constraint_file, self._input, self._output]
 
     def load(self, netlist: Netlist, constraints: Constraints) -> None:
         """Take a netlist; `restart` begins with it, again and again.
