@@ -116,10 +116,16 @@ def liberty_text(libraries: Iterable[TimedLibrary]) -> str:
     """The cells of all as one Liberty library in ns and fF."""
     libraries = tuple(libraries)
     cells = tuple(cell for library in libraries for cell in library.cells.values())
+    wire_load = next((library.wire_load for library in libraries if library.wire_load), "")
+    return f"{_HEADER}{wire_load}{cells_text(cells)}}}\n"
+
+
+def cells_text(cells: Iterable[TimedCell]) -> str:
+    """Cells as Liberty groups, with the table templates that they need."""
+    cells = tuple(cells)
     tables = (table for cell in cells for arc in cell.arcs.values() for table in arc.tables.values())
     templates = [_template_text(*shape) for shape in sorted({table.values.shape for table in tables})]
-    wire_load = next((library.wire_load for library in libraries if library.wire_load), "")
-    return "".join([_HEADER, wire_load, *templates, *(cell.to_liberty() for cell in cells), "}\n"])
+    return "".join([*templates, *(cell.to_liberty() for cell in cells)])
 
 
 def _wire_load_text(root: Group, capacitance_unit_ff: float) -> str:

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,20 @@ class Pdk:
         libraries = _timed_libraries(self.liberty, self.dont_use, self.content_hash)
         return {name: cell for library in libraries for name, cell in library.cells.items()}
 
+    def timed_cell(self, name: str) -> TimedCell:
+        """One cell with its timing tables, whether it may be used or not.
+
+        :raises InputError: there is no such cell, or its tables cannot be believed
+        """
+        found = read_timing(self.sizing_liberty(), (name,)).cells.get(name)
+        if found is not None:
+            return found
+        for path in self.liberty:
+            found = read_timing(read_liberty_text(path), (name,)).cells.get(name)
+            if found is not None:
+                return found
+        raise InputError(f"a cell must be one of {self.name} with a function and timing: {name!r}")
+
     def sizing_liberty(self) -> str:
         """The cells that may be used as one checked Liberty text in ns and fF; kept in the cache folder.
 
@@ -134,8 +149,8 @@ def load_pdk(
 ) -> Pdk:
     """A PDK by its name, or around any Liberty files by their paths.
 
-    For bare Liberty files the driving cell is their smallest buffer (inverter, where there is none) and the load is
-    four inputs of it.
+    Bare Liberty files that belong to a known PDK get its settings. For all others the driving cell is their smallest
+    buffer (inverter, where there is none) and the load is four inputs of it.
 
     :param name: a known name, alone or as NAME:CORNER; or one Liberty file; or several, as a sequence or as one text
         joined by the colon of `$PATH` (`os.pathsep`)
@@ -185,16 +200,21 @@ def _from_description(
         raise InputError(
             f"the files of this PDK are missing ({description.how_to_get}; looked for in {where}): {description.name!r}"
         )
+    found = status.found
     default = corner in (None, description.corners[0])
-    return Pdk(
-        name=description.name if default else f"{description.name}:{corner}",
-        liberty=status.found.liberty,
-        lef=status.found.lef,
-        verilog=status.found.verilog,
+    name = description.name if default else f"{description.name}:{corner}"
+    bare = Pdk(name, found.liberty, found.lef, found.verilog, driving_cell or "", 0.0, (), found.origin)
+    return _with_settings(bare, description, driving_cell, output_load_ff)
+
+
+def _with_settings(
+    pdk: Pdk, description: PdkDescription, driving_cell: str | None, output_load_ff: float | None
+) -> Pdk:
+    return replace(
+        pdk,
         driving_cell=driving_cell or description.driving_cell,
         output_load_ff=description.output_load_ff if output_load_ff is None else output_load_ff,
         dont_use=description.dont_use,
-        origin=status.found.origin,
         site=description.site,
         signal_layer=description.signal_layer,
         signal_rc=description.signal_rc,
@@ -207,20 +227,26 @@ def _from_liberty(
     paths: tuple[Path, ...], driving_cell: str | None, output_load_ff: float | None, dont_use: tuple[str, ...]
 ) -> Pdk:
     libraries = [_read_liberty(path, *_stamp(path)) for path in paths]
+    name = paths[0].name.removesuffix(".gz").removesuffix(".lib") + (f"+{len(paths) - 1}" if len(paths) > 1 else "")
+    bare = Pdk(name, paths, (), (), driving_cell or "", 0.0, (), f"file {', '.join(map(str, paths))}")
+    cells = {cell.name: cell for library in libraries for cell in library.cells}
+    for description in known_pdks():
+        if description.driving_cell in cells and all(
+            fnmatchcase(library.name, description.library) for library in libraries
+        ):
+            bare = replace(bare, origin=f"{bare.origin}, settings of {description.name}")
+            return _with_settings(bare, description, driving_cell, output_load_ff)
     if driving_cell is None:
         library = merged_cell_library(libraries, dont_use)
         role = library.role("BUF") or library.role("INV")
         if role is None:
-            raise InputError(
-                f"a library must have a usable buffer or inverter ({_why_not(libraries)}): {paths[0].name!r}"
-            )
+            why = _why_not(libraries)
+            raise InputError(f"a library must have a usable buffer or inverter ({why}): {paths[0].name!r}")
         driving_cell = role.cell.name
     if output_load_ff is None:
-        cells = {cell.name: cell for library in libraries for cell in library.cells}
         inputs = cells[driving_cell].input_capacitance_ff if driving_cell in cells else {}
         output_load_ff = round(LOAD_IN_DRIVER_INPUTS * max(inputs.values(), default=1.0), 4)
-    name = paths[0].name.removesuffix(".gz").removesuffix(".lib") + (f"+{len(paths) - 1}" if len(paths) > 1 else "")
-    return Pdk(name, paths, (), (), driving_cell, output_load_ff, (), f"file {', '.join(map(str, paths))}")
+    return replace(bare, driving_cell=driving_cell, output_load_ff=output_load_ff)
 
 
 def _why_not(libraries: Sequence[LibertyLibrary]) -> str:

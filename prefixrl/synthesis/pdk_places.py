@@ -61,6 +61,7 @@ class PdkDescription(_Strict):
     """One file of `pdks/`.
 
     :param source: where the settings were looked up
+    :param library: pattern of the names of its Liberty libraries, by which a bare file is recognised
     :param corners: names that `load_pdk(..., corner=)` takes, the default first
     :param output_load_ff: of every output
     :param dont_use: names and shell patterns
@@ -73,6 +74,7 @@ class PdkDescription(_Strict):
     name: str
     title: str
     source: str
+    library: str
     corners: tuple[str, ...] = Field(min_length=1)
     driving_cell: str
     output_load_ff: float
