@@ -95,8 +95,8 @@ def read_table(group: Group, templates: Mapping[str, Group], units: Units, where
         if kind in axes:
             raise InputError(f"the two axes of a timing table must be slew and load ({where}): {kind!r} twice")
         index = group.attributes.get(f"index_{number}") or (template and template.attributes.get(f"index_{number}"))
-        unit = units.time_ns if kind == "slew" else units.capacitance_ff
-        axes[kind] = _axis(index or (), unit, f"index_{number}, {where}")
+        scale = (units.time_ns, MAXIMUM_TIME_NS) if kind == "slew" else (units.capacitance_ff, MAXIMUM_CAPACITANCE_FF)
+        axes[kind] = _axis(index or (), *scale, f"index_{number}, {where}")
         order.append(kind)
     values = _numbers(group.attributes.get("values", ()), units.time_ns, MAXIMUM_TIME_NS, f"values, {where}")
     shape = [len(axes[kind]) for kind in order]
@@ -138,8 +138,7 @@ def _axis_kind(template: Group | None, number: int, group: Group, where: str) ->
     raise InputError(f"an axis of a timing table must be one of {known} ({where}): {variable!r}")
 
 
-def _axis(texts: Sequence[str], unit: float, where: str) -> tuple[float, ...]:
-    limit = max(MAXIMUM_TIME_NS, MAXIMUM_CAPACITANCE_FF)
+def _axis(texts: Sequence[str], unit: float, limit: float, where: str) -> tuple[float, ...]:
     knots = _numbers(texts, unit, limit, where)
     if not knots:
         raise InputError(f"an axis of a timing table must have knots ({where}): 0")

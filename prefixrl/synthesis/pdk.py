@@ -19,7 +19,14 @@ from prefixrl.circuits.cells import CellLibrary
 from prefixrl.errors import InputError
 from prefixrl.files import atomic_write
 from prefixrl.synthesis.liberty import LibertyLibrary, merged_cell_library, read_liberty, read_liberty_text
-from prefixrl.synthesis.liberty_timing import FORMAT_VERSION, TimedCell, TimedLibrary, liberty_text, read_timing
+from prefixrl.synthesis.liberty_timing import (
+    FORMAT_VERSION,
+    TimedCell,
+    TimedLibrary,
+    check_plausible,
+    liberty_text,
+    read_timing,
+)
 from prefixrl.synthesis.paths import cache_folder
 from prefixrl.synthesis.pdk_places import LayerRc, PdkDescription, PdkStatus, find_pdk, known_pdks
 
@@ -85,7 +92,8 @@ class Pdk:
         try:
             library.require_mappable()
         except InputError as error:
-            raise InputError(f"{self.name}: {error} ({_why_not(self.liberty_libraries())})") from error
+            unfit = _unfit(self.liberty_libraries())
+            raise InputError(f"{self.name}: {error}{f' ({unfit})' if unfit else ''}") from error
         return library
 
     def timed_cells(self) -> dict[str, TimedCell]:
@@ -240,8 +248,9 @@ def _from_liberty(
         library = merged_cell_library(libraries, dont_use)
         role = library.role("BUF") or library.role("INV")
         if role is None:
-            why = _why_not(libraries)
-            raise InputError(f"a library must have a usable buffer or inverter ({why}): {paths[0].name!r}")
+            unfit = _unfit(libraries)
+            why = f" ({unfit})" if unfit else ""
+            raise InputError(f"a library must have a usable buffer or inverter{why}: {paths[0].name!r}")
         driving_cell = role.cell.name
     if output_load_ff is None:
         inputs = cells[driving_cell].input_capacitance_ff if driving_cell in cells else {}
@@ -249,20 +258,21 @@ def _from_liberty(
     return replace(bare, driving_cell=driving_cell, output_load_ff=output_load_ff)
 
 
-def _why_not(libraries: Sequence[LibertyLibrary]) -> str:
-    """What is wrong with the cells of libraries that turned out to be of no use."""
+def _unfit(libraries: Sequence[LibertyLibrary]) -> str:
+    """How many cells cannot be used, with the first of them; empty where all can."""
     cells = [cell for library in libraries for cell in library.cells]
     unfit = [cell for cell in cells if cell.unfit is not None]
-    if unfit:
-        return f"{len(unfit)} of {len(cells)} cells cannot be used, {unfit[0].name}: {unfit[0].unfit}"
-    return f"none among {len(cells)} cells"
+    if not unfit:
+        return ""
+    return f"{len(unfit)} of {len(cells)} cells cannot be used, {unfit[0].name}: {unfit[0].unfit}"
 
 
 def _check_settings(pdk: Pdk) -> None:
     cells = {cell.name: cell for library in pdk.liberty_libraries() for cell in library.cells}
     driver = cells.get(pdk.driving_cell)
     if driver is None or driver.logic is None or len(driver.input_capacitance_ff) != 1:
-        raise InputError(f"the driving cell must be a buffer or an inverter of {pdk.name}: {pdk.driving_cell!r}")
+        why = f" ({driver.unfit})" if driver is not None and driver.unfit else ""
+        raise InputError(f"the driving cell must be a buffer or an inverter of {pdk.name}{why}: {pdk.driving_cell!r}")
     if not (math.isfinite(pdk.output_load_ff) and pdk.output_load_ff >= 0):
         raise InputError(f"the output load must be a finite number of fF, at least 0: {pdk.output_load_ff!r}")
 
@@ -294,6 +304,7 @@ def _timed_libraries(paths: tuple[Path, ...], dont_use: tuple[str, ...], _conten
     for path in paths:
         try:
             found.append(read_timing(read_liberty_text(path), usable))
+            check_plausible(found[-1].cells.values())
         except InputError as error:
             raise InputError(f"{path.name}: {error}") from error
     return tuple(found)
