@@ -165,7 +165,7 @@ def opensta(folder: Path, liberty: Path, netlist: Netlist, sdc: str) -> str:
     # Older builds say transition, newer ones slew.
     script += "report_checks -path_delay max -digits 5\nputs limits\n"
     script += (
-        "if {[catch {report_check_types -max_transition -max_fanout}]} {report_check_types -max_slew -max_fanout}\n"
+        "if {[catch {report_check_types -max_transition}]} {report_check_types -max_slew}\n"
     )
     (folder / "sta.tcl").write_text(script)
     tool = find_tool("sta")
