@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
 from prefixrl.agents.job import JobConfig
@@ -56,7 +55,7 @@ def design_context(config: JobConfig, pdk: Pdk, constraints: Constraints) -> Des
         width=circuit.width,
         pdk=config.pdk,
         evaluator=name,
-        constraints=asdict(constraints),
+        constraints=constraints.to_json(),
         carry_in=circuit.carry_in,
         carry_out=circuit.carry_out,
         pdk_hash=pdk.content_hash,

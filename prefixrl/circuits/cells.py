@@ -98,11 +98,12 @@ class CellLibrary:
                 raise InputError(f"a cell library must not have two cells of one name: {cell.name}")
             self._cells[cell.name] = cell
         self.dont_use = tuple(dont_use)
-        usable = sorted((cell for cell in self if not self._avoided(cell)), key=_preference)
+        usable = sorted((cell for cell in self if not self.avoids(cell.name)), key=_preference)
         self._roles = {role: _players(role, usable) for role in ROLE_FUNCTIONS}
 
-    def _avoided(self, cell: Cell) -> bool:
-        return any(fnmatchcase(cell.name, pattern) for pattern in self.dont_use)
+    def avoids(self, name: str) -> bool:
+        """Whether a cell is known, but not to be used."""
+        return any(fnmatchcase(name, pattern) for pattern in self.dont_use)
 
     def __iter__(self) -> Iterator[Cell]:
         return iter(self._cells.values())

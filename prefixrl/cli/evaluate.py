@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -71,7 +70,7 @@ def evaluate(
     if signoff or power:
         _judge(documents, evaluations, evaluator, kit, constraints, signoff, power)
     if json:
-        setting = {"pdk": kit.name, "evaluator": evaluator, "effort": effort, "constraints": asdict(constraints)}
+        setting = {"pdk": kit.name, "evaluator": evaluator, "effort": effort, "constraints": constraints.to_json()}
         print_json([{**document, **setting} for document in documents])
     else:
         _print_tables(documents)

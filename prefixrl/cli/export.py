@@ -116,7 +116,7 @@ def _from_run(path: Path, wish: str) -> Choice:
     with DesignStore.open(run.store_path) as store:
         context = store.context
         point = pick_point(store.front(), wish)
-    constraints = Constraints(**cast("dict[str, Any]", context.constraints))
+    constraints = Constraints.from_json(context.constraints)
     pdk = load_pdk(context.pdk, constraints.driving_cell, constraints.output_load_ff)
     return Choice(context.circuit_of(point.graph), point, pdk, constraints, context.evaluator)
 

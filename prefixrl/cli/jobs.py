@@ -132,7 +132,9 @@ def _overrides(
         "budget.time_s": None if time is None else parse_duration(time),
         "seed": seed,
     }
-    # A budget that is stated is the whole budget: the preset's other limit would cut it short unasked.
+    # A budget that is stated is the whole budget: the preset's other limits would cut it short unasked.
+    if evaluations is not None or time is not None:
+        stated["budget.steps"] = "null"
     if evaluations is not None and time is None:
         stated["budget.time_s"] = "null"
     if time is not None and evaluations is None:

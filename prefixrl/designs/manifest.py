@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib import metadata
 
 from prefixrl.circuits import Circuit
@@ -81,7 +81,7 @@ def manifest_document(
         },
         "evaluator": {"name": figures.evaluator, "version": figures.evaluator_version, "recipe": figures.recipe},
         "pdk": {"name": pdk.name, "content_hash": pdk.content_hash},
-        "constraints": asdict(constraints),
+        "constraints": constraints.to_json(),
         "proofs": {name: {"method": proof.method, "detail": proof.detail} for name, proof in proofs.items()},
         "prefixrl": metadata.version("prefixrl"),
         "python": platform.python_version(),

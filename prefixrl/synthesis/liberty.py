@@ -1,7 +1,7 @@
 """Liberty files: what the mapper and the evaluators need of them, checked.
 
-Timing tables are left to the timers; here it is names, units, areas, pins, functions and the cells that are not to
-be used.
+Here it is names, units, areas, pins, functions, and the cells that are not to be used; the tables are read by
+`liberty_timing`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ MAXIMUM_LIBERTY_BYTES = 512 * 2**20
 MAXIMUM_LOGIC_INPUTS = 8
 
 # The large groups; what else is not looked at is quickly parsed.
-_SKIPPED_GROUPS = frozenset(("timing", "internal_power", "leakage_power", "normalized_driver_waveform", "pg_pin"))
+SKIPPED_GROUPS = frozenset(("timing", "internal_power", "leakage_power", "normalized_driver_waveform", "pg_pin"))
 _TIME_NS = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0, "ps": 1e-3, "fs": 1e-6}
 _CAPACITANCE_FF = {"f": 1e15, "nf": 1e6, "pf": 1e3, "ff": 1.0}
 _MEASURE = re.compile(r"([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Z]+)")
 _SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.$]*(?:\[\d+\])?")
+_RELATED_PIN = re.compile(r'related_pin\s*:\s*"?([^";\n]*)')
 _STATE_GROUPS = ("ff", "latch", "ff_bank", "latch_bank", "statetable")
 
 
@@ -38,9 +39,11 @@ class LibertyCell:
 
     :param name: its name
     :param area_um2: area as stated, 0 where the file states none
-    :param dont_use: whether the library says not to use it
+    :param dont_use: whether the library says not to use it, or not to touch it
     :param input_capacitance_ff: input pin -> capacitance
     :param logic: the cell as a function of one output; None for sequential, tri-state, multi-output and other cells
+    :param unfit: why a cell with a function has no `logic`: no area, or an input without timing
+    :param has_leakage: whether its leakage power is stated
     """
 
     name: str
@@ -48,6 +51,8 @@ class LibertyCell:
     dont_use: bool
     input_capacitance_ff: dict[str, float]
     logic: Cell | None
+    unfit: str | None = None
+    has_leakage: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def read_liberty(path: str | Path) -> LibertyLibrary:
     """
     text = read_liberty_text(path)
     try:
-        return library_of(parse_liberty(text, _SKIPPED_GROUPS))
+        return library_of(parse_liberty(text, SKIPPED_GROUPS), text)
     except InputError as error:
         raise InputError(f"{Path(path).name}: {error}") from error
 
@@ -106,12 +111,13 @@ def read_liberty_text(path: str | Path) -> str:
     return data.decode("utf-8-sig" if data[:3] == b"\xef\xbb\xbf" else "latin-1")
 
 
-def library_of(group: Group) -> LibertyLibrary:
+def library_of(group: Group, text: str) -> LibertyLibrary:
     """What is used of a parsed library.
 
+    :param text: what it was parsed from, with `SKIPPED_GROUPS` passed over
     :raises InputError: no cells, two cells of one name, a unit or figure that cannot be
     """
-    cells = tuple(_cell(cell, _capacitance_unit_ff(group)) for cell in group.named("cell"))
+    cells = tuple(_cell(cell, _capacitance_unit_ff(group), text) for cell in group.named("cell"))
     if not cells:
         raise InputError(f"a library must have cells: {' '.join(group.arguments)!r}")
     names = [cell.name for cell in cells]
@@ -161,7 +167,7 @@ def _number(text: str, what: str, *, positive: bool = False) -> float:
     return value
 
 
-def _cell(group: Group, capacitance_unit_ff: float) -> LibertyCell:
+def _cell(group: Group, capacitance_unit_ff: float, text: str) -> LibertyCell:
     name = " ".join(group.arguments)
     _check_name(name, "cell")
     area_um2 = _number(group.get("area") or "0", f"the area of cell {name}")
@@ -170,8 +176,13 @@ def _cell(group: Group, capacitance_unit_ff: float) -> LibertyCell:
         if pin.get("direction") == "input":
             stated = _number(pin.get("capacitance") or "0", f"the capacitance of pin {_pin_name(pin)} of cell {name}")
             capacitances[_pin_name(pin)] = stated * capacitance_unit_ff
-    dont_use = (group.get("dont_use") or "false").lower() in ("true", "1")
-    return LibertyCell(name, area_um2, dont_use, capacitances, _logic(group, name, area_um2))
+    dont_use = any(
+        (group.get(attribute) or "false").lower() in ("true", "1") for attribute in ("dont_use", "dont_touch")
+    )
+    leakage = group.get("cell_leakage_power") is not None or any(True for _ in group.named("leakage_power"))
+    logic = _logic(group, name, area_um2)
+    unfit = None if logic is None else _unfit(group, logic, text)
+    return LibertyCell(name, area_um2, dont_use, capacitances, None if unfit else logic, unfit, leakage)
 
 
 def _logic(group: Group, name: str, area_um2: float) -> Cell | None:
@@ -188,12 +199,29 @@ def _logic(group: Group, name: str, area_um2: float) -> Cell | None:
         return None
     for pin in pins:
         _check_name(_pin_name(pin), f"pin of cell {name}")
-    if inputs and area_um2 == 0:
-        raise InputError(f"a logic cell must have an area above 0: {name}")
     try:
         return Cell(name, area_um2, tuple(inputs), _pin_name(outputs[0]), function)
     except InputError as error:
         raise InputError(f"cell {name}: {error}") from error
+
+
+def _unfit(group: Group, logic: Cell, text: str) -> str | None:
+    """Why a cell cannot be used although its function is known; None where it can be.
+
+    Timers take a missing arc for a delay of nothing and mappers take a cell without area for a gift.
+    """
+    if not logic.inputs:
+        return None
+    if logic.area_um2 == 0:
+        return "it has no area"
+    related: set[str] = set()
+    for pin in group.named("pin"):
+        for timing in pin.named("timing"):
+            if timing.span is not None:
+                match = _RELATED_PIN.search(text, *timing.span)
+                related.update(match.group(1).split() if match else ())
+    missing = [pin for pin in logic.inputs if pin not in related]
+    return f"it has no timing from pin {missing[0]}" if missing else None
 
 
 def _pin_name(pin: Group) -> str:

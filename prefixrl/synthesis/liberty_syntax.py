@@ -33,13 +33,17 @@ class Group:
     :param name: its type, such as `cell`
     :param arguments: what stands in its parentheses, unquoted
     :param attributes: name -> values (a simple attribute has one; of a repeated one the last counts)
+    :param repeated: name -> the values of each of its appearances, for complex attributes
     :param groups: the groups inside, in order
+    :param span: where its contents stand in the text, for a group that was passed over
     """
 
     name: str
     arguments: tuple[str, ...]
     attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
+    span: tuple[int, int] | None = None
+    repeated: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
 
     def get(self, attribute: str) -> str | None:
         """First value of an attribute, None when it is not there."""
@@ -87,6 +91,33 @@ def parse_liberty(text: str, skip: Collection[str] = ()) -> Group:
     return library
 
 
+def parse_contents(text: str, group: Group, skip: Collection[str] = ()) -> Group:
+    """A group that was passed over, parsed now.
+
+    :param text: the text that the group was found in
+    :param skip: as for `parse_liberty`
+    :raises LibertySyntaxError: as `parse_liberty`
+    """
+    assert group.span is not None
+    begin, end = group.span
+    filled = Group(group.name, group.arguments)
+    stack = [filled]
+    position = _blank_end(text, begin)
+    while position < end:
+        if text[position] == "}":
+            stack.pop()
+            position = _blank_end(text, position + 1)
+            continue
+        name = _NAME.match(text, position)
+        if name is None:
+            raise _error(text, position, "only groups and attributes may stand in a library")
+        opened, position = _statement(text, name, stack[-1], skip)
+        if opened is not None:
+            stack.append(opened)
+        position = _blank_end(text, position)
+    return filled
+
+
 def _statement(text: str, name: re.Match[str], parent: Group | None, skip: Collection[str]) -> tuple[Group | None, int]:
     """Take in what follows a name; returns the group that it opened, if any, and where to go on."""
     simple = _SIMPLE.match(text, name.end())
@@ -101,12 +132,15 @@ def _statement(text: str, name: re.Match[str], parent: Group | None, skip: Colle
         if parent is None:
             raise _error(text, name.start(), "a Liberty file must begin with a library")
         parent.attributes[name.group()] = values
+        parent.repeated.setdefault(name.group(), []).append(values)
         return None, arguments.end()
     group = Group(name.group(), values)
     if parent is not None:
         parent.groups.append(group)
     if group.name in skip:
-        return None, _end_of_group(text, arguments.end() + 1, group)
+        end = _end_of_group(text, arguments.end() + 1, group)
+        group.span = (arguments.end() + 1, end - 1)
+        return None, end
     return group, arguments.end() + 1
 
 

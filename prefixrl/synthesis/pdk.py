@@ -1,60 +1,45 @@
 """Process design kits: which library files there are and the settings that go with them.
 
-A PDK is described by a small YAML file in `pdks/`, or made up on the spot around any Liberty file.
+A PDK is described by a small YAML file in `pdks/`, or made up on the spot around any Liberty files.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
-import importlib.resources
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import yaml
-from pydantic import BaseModel, ConfigDict
 
 from prefixrl.circuits.cells import CellLibrary
 from prefixrl.errors import InputError
 from prefixrl.files import atomic_write
 from prefixrl.synthesis.liberty import LibertyLibrary, merged_cell_library, read_liberty, read_liberty_text
+from prefixrl.synthesis.liberty_timing import (
+    FORMAT_VERSION,
+    TimedCell,
+    TimedLibrary,
+    check_plausible,
+    liberty_text,
+    read_timing,
+)
 from prefixrl.synthesis.paths import cache_folder
+from prefixrl.synthesis.pdk_places import LayerRc, PdkDescription, PdkStatus, find_pdk, known_pdks
 
 DEFAULT_PDK = "nangate45"
 # How OpenROAD-flow-scripts arrives at its 3.898 fF for Nangate45: four inputs of the driving cell.
 LOAD_IN_DRIVER_INPUTS = 4.0
 
 
-class PdkDescription(BaseModel):
-    """One file of `pdks/`; paths are relative to the wheel's root."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    title: str
-    wheel: str
-    liberty: tuple[str, ...]
-    lef: tuple[str, ...] = ()
-    verilog: tuple[str, ...] = ()
-    driving_cell: str
-    output_load_ff: float
-    dont_use: tuple[str, ...] = ()
-    site: str | None = None
-    layer_rc: dict[str, tuple[float, float]] = {}
-    signal_layer: str | None = None
-    pin_layers: tuple[str, str] | None = None
-    how_to_get: str
-
-
 @dataclass(frozen=True)
 class Pdk:
     """A PDK that this machine has.
 
-    :param name: what `--pdk` takes
+    :param name: what `--pdk` takes; with a colon and the corner where that is not the default
     :param liberty: timing libraries, all of one corner
     :param lef: technology LEF first, then the cells
     :param verilog: simulation models of the cells
@@ -62,10 +47,11 @@ class Pdk:
     :param output_load_ff: default load of every output
     :param dont_use: cell names and shell patterns not to use, beyond what the library says
     :param origin: where it was found, for people
-    :param site: placement site; None for the one that most cells have
-    :param layer_rc: routing layer -> (kOhm per um, fF per um); what is not in it is as the LEF says
-    :param signal_layer: the layer whose wires stand for all signals
-    :param pin_layers: layers of pins on vertical and on horizontal edges, that is (horizontal, vertical) layer
+    :param site: placement site, None where it is not known
+    :param signal_layer: layer that stands for all signal wires before routing
+    :param signal_rc: the same as figures, where they are an average over layers
+    :param pin_layers: layers of horizontal and of vertical pins
+    :param layer_rc: wire resistance and capacitance by layer
     """
 
     name: str
@@ -77,9 +63,10 @@ class Pdk:
     dont_use: tuple[str, ...]
     origin: str
     site: str | None = None
-    layer_rc: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
     signal_layer: str | None = None
+    signal_rc: LayerRc | None = None
     pin_layers: tuple[str, str] | None = None
+    layer_rc: Mapping[str, LayerRc] = field(default_factory=dict, compare=False)
 
     @property
     def content_hash(self) -> str:
@@ -105,8 +92,47 @@ class Pdk:
         try:
             library.require_mappable()
         except InputError as error:
-            raise InputError(f"{self.name}: {error}") from error
+            unfit = _unfit(self.liberty_libraries())
+            raise InputError(f"{self.name}: {error}{f' ({unfit})' if unfit else ''}") from error
         return library
+
+    def timed_cells(self) -> dict[str, TimedCell]:
+        """The cells that may be used, with their timing tables, kept in memory.
+
+        :raises InputError: as `library`, or a table that cannot be believed
+        """
+        libraries = _timed_libraries(self.liberty, self.dont_use, self.content_hash)
+        return {name: cell for library in libraries for name, cell in library.cells.items()}
+
+    def timed_cell(self, name: str) -> TimedCell:
+        """One cell with its timing tables, whether it may be used or not.
+
+        :raises InputError: there is no such cell, or its tables cannot be believed
+        """
+        found = read_timing(self.sizing_liberty(), (name,)).cells.get(name)
+        if found is not None:
+            return found
+        for path in self.liberty:
+            found = read_timing(read_liberty_text(path), (name,)).cells.get(name)
+            if found is not None:
+                return found
+        raise InputError(f"a cell must be one of {self.name} with a function and timing: {name!r}")
+
+    def sizing_liberty(self) -> str:
+        """The cells that may be used as one checked Liberty text in ns and fF; kept in the cache folder.
+
+        :raises InputError: as `timed_cells`
+        """
+        kept = cache_folder() / "liberty" / f"{self.content_hash}.sizing-{FORMAT_VERSION}.lib"
+        text = _read_digested(kept)
+        if text is None:
+            text = liberty_text(_timed_libraries(self.liberty, self.dont_use, self.content_hash))
+            try:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                atomic_write(kept, f"{_digest_line(text)}{text}")
+            except OSError:
+                pass  # it is only made again the next time
+        return text
 
     def plain_liberty(self) -> tuple[Path, ...]:
         """The Liberty files as tools want them: gzip'd ones are unpacked once, into the cache folder.
@@ -116,90 +142,137 @@ class Pdk:
         return tuple(_unpacked(path) for path in self.liberty)
 
 
-def list_pdks() -> list[PdkDescription]:
-    """The PDKs that this version knows by name, whether this machine has them or not."""
-    folder = importlib.resources.files("prefixrl.synthesis") / "pdks"
-    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".yaml")), key=lambda entry: entry.name)
-    return [PdkDescription.model_validate(yaml.safe_load(entry.read_text())) for entry in files]
+def list_pdks() -> list[PdkStatus]:
+    """The PDKs that this version knows by name: whether this machine has them, and where they were looked for."""
+    return [find_pdk(description) for description in known_pdks()]
 
 
 def load_pdk(
-    name: str | Path = DEFAULT_PDK, driving_cell: str | None = None, output_load_ff: float | None = None
+    name: str | Path | Sequence[str | Path] = DEFAULT_PDK,
+    driving_cell: str | None = None,
+    output_load_ff: float | None = None,
+    *,
+    lef: Sequence[str | Path] = (),
+    dont_use: Sequence[str] = (),
 ) -> Pdk:
-    """A PDK by its name, or around any Liberty file by its path.
+    """A PDK by its name, or around any Liberty files by their paths.
 
-    For a bare Liberty file the driving cell is its smallest buffer (inverter, where it has none) and the load is four
-    inputs of it.
+    Bare Liberty files that belong to a known PDK get its settings. For all others the driving cell is their smallest
+    buffer (inverter, where there is none) and the load is four inputs of it.
 
+    :param name: a known name, alone or as NAME:CORNER; or one Liberty file; or several, as a sequence or as one text
+        joined by the colon of `$PATH` (`os.pathsep`)
     :param driving_cell: in place of the PDK's own
     :param output_load_ff: in place of the PDK's own
-    :raises InputError: neither a known name nor a file, a file that is not Liberty, a driving cell that it lacks
+    :param lef: technology LEF, then cells, in place of the PDK's own
+    :param dont_use: names and shell patterns in addition to the PDK's own
+    :raises InputError: neither a known name nor files, files that are not Liberty, a driving cell that they lack
     """
-    known = {description.name: description for description in list_pdks()}
-    if str(name) in known:
-        pdk = _from_description(known[str(name)], driving_cell, output_load_ff)
+    known = {description.name: description for description in known_pdks()}
+    pieces = [str(name)] if isinstance(name, str | Path) else [str(each) for each in name]
+    base, _, corner = pieces[0].partition(":")
+    if len(pieces) == 1 and base in known:
+        pdk = _from_description(known[base], corner or None, driving_cell, output_load_ff)
     else:
-        path = Path(name)
-        if not path.is_file():
-            raise InputError(f"the PDK must be one of {', '.join(known)} or a Liberty file: {str(name)!r}")
-        pdk = _from_liberty(path.resolve(), driving_cell, output_load_ff)
+        paths = _liberty_paths(pieces, known)
+        pdk = _from_liberty(paths, driving_cell, output_load_ff, tuple(dont_use))
+    pdk = _with_choices(pdk, tuple(Path(each) for each in lef), tuple(dont_use))
     _check_settings(pdk)
     return pdk
 
 
-def _from_description(description: PdkDescription, driving_cell: str | None, output_load_ff: float | None) -> Pdk:
-    def located(relative: str) -> Path:
-        path = _in_wheel(description.wheel, relative)
-        if path is None:
-            raise InputError(f"the files of this PDK are missing ({description.how_to_get}): {description.name!r}")
-        return path
+def _liberty_paths(pieces: Sequence[str], known: Mapping[str, PdkDescription]) -> tuple[Path, ...]:
+    if len(pieces) == 1 and not Path(pieces[0]).is_file():
+        pieces = pieces[0].split(os.pathsep)
+    missing = next((piece for piece in pieces if not Path(piece).is_file()), None)
+    if missing is not None or not pieces:
+        raise InputError(f"the PDK must be one of {', '.join(known)} or Liberty files: {missing!r}")
+    return tuple(Path(piece).resolve() for piece in pieces)
 
-    return Pdk(
-        name=description.name,
-        liberty=tuple(located(each) for each in description.liberty),
-        lef=tuple(located(each) for each in description.lef),
-        verilog=tuple(located(each) for each in description.verilog),
+
+def _with_choices(pdk: Pdk, lef: tuple[Path, ...], dont_use: tuple[str, ...]) -> Pdk:
+    for path in lef:
+        if not path.is_file():
+            raise InputError(f"a LEF file must be a file: {str(path)!r}")
+    if lef:
+        pdk = replace(pdk, lef=tuple(path.resolve() for path in lef))
+    return replace(pdk, dont_use=tuple(dict.fromkeys((*pdk.dont_use, *dont_use))))
+
+
+def _from_description(
+    description: PdkDescription, corner: str | None, driving_cell: str | None, output_load_ff: float | None
+) -> Pdk:
+    status = find_pdk(description, corner)
+    if status.found is None:
+        where = "; ".join(status.looked_for)
+        raise InputError(
+            f"the files of this PDK are missing ({description.how_to_get}; looked for in {where}): {description.name!r}"
+        )
+    found = status.found
+    default = corner in (None, description.corners[0])
+    name = description.name if default else f"{description.name}:{corner}"
+    bare = Pdk(name, found.liberty, found.lef, found.verilog, driving_cell or "", 0.0, (), found.origin)
+    return _with_settings(bare, description, driving_cell, output_load_ff)
+
+
+def _with_settings(
+    pdk: Pdk, description: PdkDescription, driving_cell: str | None, output_load_ff: float | None
+) -> Pdk:
+    return replace(
+        pdk,
         driving_cell=driving_cell or description.driving_cell,
         output_load_ff=description.output_load_ff if output_load_ff is None else output_load_ff,
         dont_use=description.dont_use,
-        origin=f"wheel {description.wheel} {importlib.metadata.version(description.wheel)}",
         site=description.site,
-        layer_rc=description.layer_rc,
         signal_layer=description.signal_layer,
+        signal_rc=description.signal_rc,
         pin_layers=description.pin_layers,
+        layer_rc=description.layer_rc,
     )
 
 
-def _in_wheel(wheel: str, relative: str) -> Path | None:
-    """A file that an installed wheel brought, None when it did not."""
-    try:
-        path = Path(str(importlib.metadata.distribution(wheel).locate_file(relative)))
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    return path if path.is_file() else None
-
-
-def _from_liberty(path: Path, driving_cell: str | None, output_load_ff: float | None) -> Pdk:
-    liberty = _read_liberty(path, *_stamp(path))
-    library = merged_cell_library([liberty])
+def _from_liberty(
+    paths: tuple[Path, ...], driving_cell: str | None, output_load_ff: float | None, dont_use: tuple[str, ...]
+) -> Pdk:
+    libraries = [_read_liberty(path, *_stamp(path)) for path in paths]
+    name = paths[0].name.removesuffix(".gz").removesuffix(".lib") + (f"+{len(paths) - 1}" if len(paths) > 1 else "")
+    bare = Pdk(name, paths, (), (), driving_cell or "", 0.0, (), f"file {', '.join(map(str, paths))}")
+    cells = {cell.name: cell for library in libraries for cell in library.cells}
+    for description in known_pdks():
+        if description.driving_cell in cells and all(
+            fnmatchcase(library.name, description.library) for library in libraries
+        ):
+            bare = replace(bare, origin=f"{bare.origin}, settings of {description.name}")
+            return _with_settings(bare, description, driving_cell, output_load_ff)
     if driving_cell is None:
+        library = merged_cell_library(libraries, dont_use)
         role = library.role("BUF") or library.role("INV")
         if role is None:
-            raise InputError(f"a library must have a buffer or an inverter: {path.name!r}")
+            unfit = _unfit(libraries)
+            why = f" ({unfit})" if unfit else ""
+            raise InputError(f"a library must have a usable buffer or inverter{why}: {paths[0].name!r}")
         driving_cell = role.cell.name
     if output_load_ff is None:
-        driver = liberty.by_name.get(driving_cell)
-        inputs = driver.input_capacitance_ff if driver else {}
+        inputs = cells[driving_cell].input_capacitance_ff if driving_cell in cells else {}
         output_load_ff = round(LOAD_IN_DRIVER_INPUTS * max(inputs.values(), default=1.0), 4)
-    name = path.name.removesuffix(".gz").removesuffix(".lib")
-    return Pdk(name, (path,), (), (), driving_cell, output_load_ff, (), f"file {path}")
+    return replace(bare, driving_cell=driving_cell, output_load_ff=output_load_ff)
+
+
+def _unfit(libraries: Sequence[LibertyLibrary]) -> str:
+    """How many cells cannot be used, with the first of them; empty where all can."""
+    cells = [cell for library in libraries for cell in library.cells]
+    unfit = [cell for cell in cells if cell.unfit is not None]
+    if not unfit:
+        return ""
+    return f"{len(unfit)} of {len(cells)} cells cannot be used, {unfit[0].name}: {unfit[0].unfit}"
 
 
 def _check_settings(pdk: Pdk) -> None:
     cells = {cell.name: cell for library in pdk.liberty_libraries() for cell in library.cells}
     driver = cells.get(pdk.driving_cell)
     if driver is None or driver.logic is None or len(driver.input_capacitance_ff) != 1:
-        raise InputError(f"the driving cell must be a buffer or an inverter of {pdk.name}: {pdk.driving_cell!r}")
+        why = f" ({driver.unfit})" if driver is not None and driver.unfit else ""
+        raise InputError(f"the driving cell must be a buffer or an inverter of {pdk.name}{why}: {pdk.driving_cell!r}")
     if not (math.isfinite(pdk.output_load_ff) and pdk.output_load_ff >= 0):
         raise InputError(f"the output load must be a finite number of fF, at least 0: {pdk.output_load_ff!r}")
 
@@ -221,6 +294,33 @@ def _read_liberty(path: Path, *_stamp: Any) -> LibertyLibrary:
 @lru_cache(maxsize=64)
 def _file_digest(path: Path, *_stamp: Any) -> str:
     return hashlib.sha256(read_liberty_text(path).encode()).hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _timed_libraries(paths: tuple[Path, ...], dont_use: tuple[str, ...], _content: str) -> tuple[TimedLibrary, ...]:
+    library = merged_cell_library([_read_liberty(path, *_stamp(path)) for path in paths], dont_use)
+    usable = [cell.name for cell in library if not library.avoids(cell.name)]
+    found = []
+    for path in paths:
+        try:
+            found.append(read_timing(read_liberty_text(path), usable))
+            check_plausible(found[-1].cells.values())
+        except InputError as error:
+            raise InputError(f"{path.name}: {error}") from error
+    return tuple(found)
+
+
+def _digest_line(text: str) -> str:
+    return f"/* {hashlib.sha256(text.encode()).hexdigest()} */\n"
+
+
+def _read_digested(path: Path) -> str | None:
+    """The text of a file that begins with its digest, None where it is missing or not what was written."""
+    try:
+        line, _, text = path.read_text().partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text if _digest_line(text) == f"{line}\n" else None
 
 
 def _unpacked(path: Path) -> Path:

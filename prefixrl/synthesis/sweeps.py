@@ -10,10 +10,10 @@ in mean, the fast one 2.7 % at 16 and 1.4 % at 32 bits, at an eightieth of the t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefixrl.circuits.netlist import Netlist
-from prefixrl.errors import InputError
+from prefixrl.errors import EvaluationFailed, InputError
 from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.curve import CurvePoint
 from prefixrl.synthesis.recipes import Recipe, step_command
@@ -67,28 +67,43 @@ def sweeps_of(effort: str) -> tuple[Sweep, ...]:
 def run_sweeps(
     sizer: AbcSizer, netlists: dict[str, Netlist], constraints: Constraints, sweeps: tuple[Sweep, ...]
 ) -> list[CurvePoint]:
-    """All points that the sweeps meet, dominated ones too.
+    """All points that the sweeps meet and that keep the constraints' limits, dominated ones too.
 
     :param netlists: polarity -> structural netlist
+    :raises EvaluationFailed: no netlist keeps the limits on fanout and transition
     :raises ToolError: ABC crashed, hung, or reported what cannot be
     """
-    points: list[CurvePoint] = []
+    met: list[tuple[Figures, Recipe]] = []
     slowest_ns = 0.0
     loaded: str | None = None
     for sweep in sweeps:
         if sweep.polarity != loaded:
             loaded = sweep.polarity
             sizer.load(netlists[loaded], constraints)
-            unsized = _point(sizer.restart(), Recipe(loaded))
-            points.append(unsized)
+            unsized = sizer.restart()
+            met.append((unsized, Recipe(loaded)))
             slowest_ns = unsized.delay_ns
-        fastest_ns = min(point.delay_ns for point in points)
-        points += _walk(sizer, sweep, fastest_ns, slowest_ns)
+        fastest_ns = min(figures.delay_ns for figures, _ in met)
+        met += _walk(sizer, _within(sweep, constraints.max_fanout), fastest_ns, slowest_ns)
+    points = [
+        CurvePoint(figures.delay_ns, figures.area_um2, str(recipe))
+        for figures, recipe in met
+        if figures.violation is None
+    ]
+    if not points:
+        raise EvaluationFailed(f"no netlist keeps the limits, the last one has {met[-1][0].violation}")
     return points
 
 
-def _walk(sizer: AbcSizer, sweep: Sweep, fastest_ns: float, slowest_ns: float) -> Iterator[CurvePoint]:
-    """The points of one sweep."""
+def _within(sweep: Sweep, max_fanout: int | None) -> Sweep:
+    """The sweep with buffers for at most so many readers."""
+    if max_fanout is None:
+        return sweep
+    return replace(sweep, buffer=min(sweep.buffer or max_fanout, max_fanout))
+
+
+def _walk(sizer: AbcSizer, sweep: Sweep, fastest_ns: float, slowest_ns: float) -> Iterator[tuple[Figures, Recipe]]:
+    """The netlists of one sweep."""
     steps = [f"b{sweep.buffer}"] if sweep.buffer else []
     steps += [f"{sweep.sizing}{ps}" for ps in reversed(_targets(fastest_ns, slowest_ns, sweep.descending))]
     steps.append(f"{sweep.sizing}{_FASTEST}")
@@ -96,15 +111,11 @@ def _walk(sizer: AbcSizer, sweep: Sweep, fastest_ns: float, slowest_ns: float) -
     recipe = Recipe(sweep.polarity)
     for step in steps:
         recipe = recipe.then(step)
-        fastest = _point(sizer.run(step_command(step)), recipe)
-        yield fastest
+        fastest = sizer.run(step_command(step))
+        yield fastest, recipe
     for target in _targets(fastest.delay_ns, slowest_ns, sweep.ascending):
         recipe = recipe.then(f"d{target}")
-        yield _point(sizer.run(step_command(recipe.steps[-1])), recipe)
-
-
-def _point(figures: Figures, recipe: Recipe) -> CurvePoint:
-    return CurvePoint(figures.delay_ns, figures.area_um2, str(recipe))
+        yield sizer.run(step_command(recipe.steps[-1])), recipe
 
 
 def _targets(fastest_ns: float, slowest_ns: float, count: int) -> list[int]:

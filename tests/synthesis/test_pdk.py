@@ -58,7 +58,7 @@ def test_library_without_nand_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "poor.lib"
     path.write_text(
         "library (poor) { cell (INV) { area : 1; pin (A) { direction : input; } "
-        'pin (Y) { direction : output; function : "!A"; } } }'
+        'pin (Y) { direction : output; function : "!A"; timing () { related_pin : "A"; } } } }'
     )
     with pytest.raises(InputError, match="NAND2"):
         load_pdk(path).library()

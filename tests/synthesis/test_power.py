@@ -36,14 +36,14 @@ library (tiny) {
     leakage_power () { when : "A"; value : 10; related_pg_pin : VDD; }
     leakage_power () { when : "A"; value : 5000; related_pg_pin : VSS; }
     pin (A) { direction : input; capacitance : 3; }
-    pin (Y) { direction : output; function : "!A";
+    pin (Y) { direction : output; function : "!A"; timing () { related_pin : "A"; }
       internal_power () { related_pin : "A";
         rise_power (scalar) { values ("1.0"); } fall_power (scalar) { values ("3.0"); } } }
   }
   cell (BF) {
     area : 1; cell_leakage_power : 7;
     pin (A) { direction : input; capacitance : 2; }
-    pin (Y) { direction : output; function : "A";
+    pin (Y) { direction : output; function : "A"; timing () { related_pin : "A"; }
       internal_power () { related_pin : "A"; power (loads_first) { values ("0, 0, 0", "100, 100, 100"); } } }
   }
   cell (ND) {
@@ -52,7 +52,7 @@ library (tiny) {
     cell_leakage_power : 8;
     pin (A) { direction : input; capacitance : 1; internal_power () { power (scalar) { values ("0.5"); } } }
     pin (B) { direction : input; capacitance : 1; }
-    pin (Y) { direction : output; function : "!(A & B)"; }
+    pin (Y) { direction : output; function : "!(A & B)"; timing () { related_pin : "A B"; } }
   }
 }
 """
@@ -146,11 +146,11 @@ def test_a_library_that_tells_nothing_gives_no_leakage_and_no_internal_energy(tm
 SILENT = """
 library (tiny) { time_unit : "1ns"; capacitive_load_unit (1, ff); nom_voltage : 1.0;
   cell (IV) { area : 1; pin (A) { direction : input; capacitance : 3; }
-    pin (Y) { direction : output; function : "!A"; } }
+    pin (Y) { direction : output; function : "!A"; timing () { related_pin : "A"; } } }
   cell (BF) { area : 1; pin (A) { direction : input; capacitance : 3; }
-    pin (Y) { direction : output; function : "A"; } }
+    pin (Y) { direction : output; function : "A"; timing () { related_pin : "A"; } } }
   cell (ND) { area : 1; pin (A) { direction : input; } pin (B) { direction : input; }
-    pin (Y) { direction : output; function : "!(A & B)"; } }
+    pin (Y) { direction : output; function : "!(A & B)"; timing () { related_pin : "A B"; } } }
 }
 """
 

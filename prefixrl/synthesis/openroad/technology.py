@@ -54,7 +54,7 @@ def technology_of(pdk: Pdk) -> Technology:
         raise InputError(f"the placement site must be one of the LEF files of {pdk.name}: {site!r}")
     horizontal, vertical = _pin_layers(pdk, lef)
     signal_layer = _layer(pdk.signal_layer, lef, pdk) if pdk.signal_layer else horizontal
-    layer_rc = dict(pdk.layer_rc)
+    layer_rc = {name: (layer.kohm_per_um, layer.ff_per_um) for name, layer in pdk.layer_rc.items()}
     for name, values in layer_rc.items():
         _layer(name, lef, pdk)
         if len(values) != 2 or not all(math.isfinite(value) and value > 0 for value in values):
