@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +38,12 @@ DrivingCellOption = Annotated[
 ]
 LoadOption = Annotated[
     float | None, typer.Option("--load-ff", help="Capacitance on every output, in fF. Default: the PDK's.")
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", help="Arrivals: multiplier-4x4, multiplier-8x8, int8-dot, fp8-ramp, or a file (ns)."
+    ),
 ]
 EvaluatorOption = Annotated[str, typer.Option("--evaluator", help="yosys, openroad or analytic.")]
 EffortOption = Annotated[
@@ -65,6 +74,21 @@ def message(text: str) -> None:
 def graph_label(spec: str) -> str:
     """How a graph is called in tables: a structure's name as it is, a file by its name without the folder."""
     return Path(spec).name if "/" in spec else spec
+
+
+def with_arrivals(constraints: Constraints, profile: str | None, circuits: Sequence[Circuit]) -> Constraints:
+    """The constraints with the arrival times of a profile, which must fit every circuit.
+
+    :raises InputError: no such profile, or one that does not fit; circuits of several widths under one profile
+    """
+    from prefixrl.synthesis.profiles import with_profile
+
+    if profile is None:
+        return constraints
+    widths = sorted({circuit.width for circuit in circuits})
+    if len(widths) > 1:
+        raise InputError(f"circuits under one profile must have one width: {widths}")
+    return with_profile(constraints, profile, circuits[0])
 
 
 def evaluator_options(name: str, effort: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from prefixrl.cli.common import (
     LibertyOption,
     LoadOption,
     PdkOption,
+    ProfileOption,
     WidthOption,
     evaluator_options,
     graph_label,
@@ -25,6 +26,7 @@ from prefixrl.cli.common import (
     load_setting,
     output_console,
     print_json,
+    with_arrivals,
 )
 from prefixrl.cli.judging import Judge, PowerOption, SignoffOption, check_signoff
 from prefixrl.errors import InputError
@@ -48,6 +50,7 @@ def evaluate(
     liberty: LibertyOption = None,
     driving_cell: DrivingCellOption = None,
     load_ff: LoadOption = None,
+    profile: ProfileOption = None,
     evaluator: EvaluatorOption = "yosys",
     effort: EffortOption = "full",
     workers: Annotated[int, typer.Option("--workers", help="Evaluations at a time.")] = 2,
@@ -65,6 +68,7 @@ def evaluate(
     for each in graphs:
         specs.extend(classical_structures(_stated(width)) if each == "classical" else [each])
     circuits = [load_circuit(spec, width, circuit, carry_in, carry_out, legalize) for spec in specs]
+    constraints = with_arrivals(constraints, profile, circuits)
     evaluations = _evaluate_all(circuits, evaluator, effort, kit, constraints, workers)
     documents = [_document(graph_label(spec), each) for spec, each in zip(specs, evaluations, strict=True)]
     if signoff or power:

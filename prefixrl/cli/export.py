@@ -22,11 +22,13 @@ from prefixrl.cli.common import (
     LibertyOption,
     LoadOption,
     PdkOption,
+    ProfileOption,
     WidthOption,
     evaluator_options,
     load_circuit,
     load_setting,
     print_json,
+    with_arrivals,
 )
 from prefixrl.cli.judging import Judge, PowerOption, SignoffOption, check_signoff
 
@@ -73,6 +75,7 @@ def export(
     liberty: LibertyOption = None,
     driving_cell: DrivingCellOption = None,
     load_ff: LoadOption = None,
+    profile: ProfileOption = None,
     evaluator: EvaluatorOption = "yosys",
     effort: EffortOption = "full",
     legalize: LegalizeOption = False,
@@ -97,6 +100,7 @@ def export(
     else:
         kit, constraints = load_setting(pdk, liberty, driving_cell, load_ff)
         made = load_circuit(source, width, circuit, carry_in, carry_out, legalize)
+        constraints = with_arrivals(constraints, profile, [made])
         choice = _from_graph(made, kit, constraints, evaluator, effort, pick)
     written = _write(choice, out, asked, module, signoff, power)
     if json:

@@ -15,11 +15,12 @@ from prefixrl.cli.common import (
     output_console,
     print_json,
 )
-from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
     from prefixrl.circuits.cells import Cell
     from prefixrl.synthesis.pdk import Pdk
+    from prefixrl.synthesis.pdk_check import PdkCheck
+    from prefixrl.synthesis.pdk_places import PdkStatus
 
 EXAMPLE = "Example: prefixrl pdk list; prefixrl pdk check nangate45; prefixrl pdk check --liberty my_library.lib.gz"
 
@@ -28,7 +29,6 @@ app = typer.Typer(
 )
 
 ROLE_NAMES = ("INV", "BUF", "NAND2", "NOR2", "AOI21", "OAI21", "XOR2", "XNOR2", "AND2", "OR2", "AO21", "OA21")
-MAPPED_ROLES = ("INV", "NOR2", "AOI21", "OAI21", "XOR2", "XNOR2")
 
 PdkArgument = Annotated[str | None, typer.Argument(help="A PDK's name or a Liberty file.")]
 
@@ -36,41 +36,43 @@ PdkArgument = Annotated[str | None, typer.Argument(help="A PDK's name or a Liber
 @app.command("list", epilog="Example: prefixrl pdk list --json")
 def list_command(json: JsonOption = False) -> None:
     """List the PDKs that are known by name: found or not, from where, and how to get those that are missing."""
+    from rich.markup import escape
     from rich.table import Table
 
     from prefixrl.synthesis.pdk import list_pdks
 
-    rows = [(each, *_origin(each.name)) for each in list_pdks()]
+    statuses = list_pdks()
     if json:
-        print_json(
-            [
-                {
-                    "name": each.name,
-                    "title": each.title,
-                    "found": found,
-                    "origin": origin,
-                    "how_to_get": each.how_to_get,
-                }
-                for each, found, origin in rows
-            ]
-        )
+        print_json([_status_document(each) for each in statuses])
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "found", "origin or how to get it", "what it is"):
+    for column in ("name", "found", "from", "what it is"):
         table.add_column(column, overflow="fold")
-    for each, found, origin in rows:
-        table.add_row(each.name, "yes" if found else "no", origin if found else each.how_to_get, each.title)
+    for each in statuses:
+        found = each.found is not None
+        table.add_row(each.name, "yes" if found else "no", _origin(each), escape(each.title))
     output_console().print(table)
-    typer.echo("Any other library: --liberty FILE (Liberty, gzip'd or not)")
+    for each in statuses:
+        if each.found is None:
+            typer.echo(f"to get {each.name}: {each.how_to_get}")
+    typer.echo("any other library: --liberty FILE (Liberty, gzip'd or not)")
 
 
-def _origin(name: str) -> tuple[bool, str]:
+def _origin(status: PdkStatus) -> str:
     from prefixrl.synthesis.pdk import load_pdk
 
-    try:
-        return True, load_pdk(name).origin
-    except InputError:
-        return False, ""
+    return "" if status.found is None else load_pdk(status.name).origin
+
+
+def _status_document(status: PdkStatus) -> dict[str, object]:
+    return {
+        "name": status.name,
+        "title": status.title,
+        "found": status.found is not None,
+        "origin": _origin(status),
+        "looked_for": list(status.looked_for),
+        "how_to_get": status.how_to_get,
+    }
 
 
 def _cells(pdk: Pdk) -> dict[str, Cell]:
@@ -123,34 +125,30 @@ def check_command(
     liberty: LibertyOption = None,
     driving_cell: DrivingCellOption = None,
     load_ff: LoadOption = None,
-    width: Annotated[int, typer.Option("--width", "-n", help="Bits of the adder that is tried.")] = 8,
     json: JsonOption = False,
 ) -> None:
-    """Synthesise a small adder on a PDK, prove it, and say what is missing."""
-    from prefixrl.circuits import Circuit
-    from prefixrl.circuits.proof import prove_netlist
-    from prefixrl.graphs import load_graph
-    from prefixrl.synthesis.evaluator import make_evaluator
+    """Synthesise a small adder on a PDK, prove it, and say what is missing and what that disables."""
+    from prefixrl.synthesis.pdk_check import check_pdk
 
-    pdk, constraints = load_setting(name or "nangate45", liberty, driving_cell, load_ff)
-    circuit = Circuit("adder", load_graph("sklansky", width))
-    evaluator = make_evaluator("yosys", pdk, effort="fast")
-    try:
-        curve = evaluator.evaluate(circuit, constraints)
-        netlist = evaluator.realize(circuit, constraints, curve.fastest, "adder")
-    finally:
-        evaluator.close()
-    proof = prove_netlist(netlist, circuit, pdk.library(), pdk.plain_liberty())
-    absent = [role for role in MAPPED_ROLES if role not in _cells(pdk)]
-    fastest, smallest = curve.fastest, curve.smallest
+    pdk, _ = load_setting(name or "nangate45", liberty, driving_cell, load_ff)
+    check = check_pdk(pdk)
     if json:
-        points = {
-            label: {"delay_ns": point.delay_ns, "area_um2": point.area_um2}
-            for label, point in (("fastest", fastest), ("smallest", smallest))
-        }
-        print_json({"name": pdk.name, "width": width, "proof": proof.method, "composed": absent, **points})
-        return
-    typer.echo(f"{pdk.name}: {width}-bit Sklansky adder, proven by {proof.method}")
-    typer.echo(f"  fastest  {fastest.delay_ns:.4f} ns  {fastest.area_um2:.2f} um2")
-    typer.echo(f"  smallest {smallest.delay_ns:.4f} ns  {smallest.area_um2:.2f} um2")
-    typer.echo("  composed of other cells, because the library lacks them: " + (", ".join(absent) or "none"))
+        print_json(check.to_json())
+    else:
+        _print_check(check)
+    if not check.ok:
+        raise typer.Exit(1)
+
+
+def _print_check(check: PdkCheck) -> None:
+    usable, total = check.cells
+    typer.echo(f"{check.name} from {check.origin}: {usable} of {total} cells can be used")
+    if check.failure is not None:
+        typer.echo(f"  of no use: {check.failure}")
+    if check.points:
+        typer.echo(f"  8-bit Sklansky adder, proven by {check.proof}")
+        for label, (delay_ns, area_um2) in (("fastest", check.points[0]), ("smallest", check.points[-1])):
+            typer.echo(f"    {label:8} {delay_ns:.4f} ns  {area_um2:.2f} um2")
+    typer.echo("  composed of other cells, because the library lacks them: " + (", ".join(check.composed) or "none"))
+    for missing in check.missing:
+        typer.echo(f"  missing: {missing.what} ({missing.disables})")
