@@ -41,9 +41,7 @@ LoadOption = Annotated[
 ]
 ProfileOption = Annotated[
     str | None,
-    typer.Option(
-        "--profile", help="Arrivals: multiplier-4x4, multiplier-8x8, int8-dot, fp8-ramp, or a file (ns)."
-    ),
+    typer.Option("--profile", help="Arrivals: multiplier-4x4, multiplier-8x8, int8-dot, fp8-ramp, or a file (ns)."),
 ]
 EvaluatorOption = Annotated[str, typer.Option("--evaluator", help="yosys, openroad or analytic.")]
 EffortOption = Annotated[
