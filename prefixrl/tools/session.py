@@ -114,11 +114,9 @@ class ToolSession:
                     pending = _sent(process, pending)
                     if not pending:
                         selector.unregister(process.stdin)
-                if process.stdout in ready:
-                    if self._received(process, output, end):
-                        return output.decode("utf-8", "replace")
-                elif not process.running():
-                    raise self._error(self._how_it_ended(process), output)
+                # A program that has ended may have printed its reason since we looked: that is read before it is told.
+                if (process.stdout in ready or not process.running()) and self._received(process, output, end):
+                    return output.decode("utf-8", "replace")
                 if process.over_memory():
                     raise self._error(process.memory_complaint(), output)
 

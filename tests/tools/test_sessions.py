@@ -109,3 +109,10 @@ def test_yosys_session_survives_an_error(tmp_path: Path) -> None:
             rtl.write("module m(input a, output y); assign y = a; endmodule\n")
             assert "Top module" in session.command(passes)
             assert session.starts == 2
+
+
+def test_the_last_words_of_a_program_are_heard() -> None:
+    """It may print its reason and end between our look at its output and our look at whether it is running."""
+    for _ in range(5):
+        with YosysSession() as session, pytest.raises(ToolError, match=r"Yosys refused: .*no_such_pass"):
+            session.command("no_such_pass")
