@@ -38,6 +38,14 @@ def evaluators_command(
     _print(f"area-delay curves of the classical structures, {width} bits", bench_evaluators(width, rounds=rounds), json)
 
 
+@app.command("curves", epilog="Example: prefixrl bench curves --json")
+def curves_command(json: JsonOption = False) -> None:
+    """Compare the few points of the fast effort's curves with the dense sweeps of the full effort."""
+    from prefixrl.synthesis.curve_benchmark import bench_curves
+
+    _print("curves of the fast effort against dense sweeps", bench_curves(), json)
+
+
 @app.command("pool", epilog="Example: prefixrl bench pool --seconds 30")
 def pool_command(
     seconds: Annotated[float, typer.Option("--seconds", help="How long workers are killed for, every 2 s.")] = 60,

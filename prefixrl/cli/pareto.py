@@ -125,8 +125,5 @@ def _print_report(
             highlight=False,
         )
     baseline = hypervolume(merged_classical_front(classical), reference)
-    console.print(
-        f"classical structures: hypervolume {baseline:.3f} ns um2; "
-        f"reference point {reference[0]:.4f} ns, {reference[1]:.1f} um2",
-        highlight=False,
-    )
+    console.print(f"classical structures: hypervolume {baseline:.3f} ns um2", highlight=False)
+    console.print(f"reference point {reference[0]:.4f} ns, {reference[1]:.1f} um2", highlight=False)

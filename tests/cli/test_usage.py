@@ -29,6 +29,7 @@ COMMANDS = [
     ["bench"],
     ["bench", "env"],
     ["bench", "evaluators"],
+    ["bench", "curves"],
     ["bench", "pool"],
     ["bench", "signoff"],
 ]
