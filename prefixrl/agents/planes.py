@@ -9,9 +9,10 @@ same fanout-weighted delay as the paper's analytic model (a node takes 1 + 0.5 p
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from prefixrl.compiling import compiled
 
 TIMING_PLANES = 2
 """Arrival time and slack."""
@@ -33,7 +34,7 @@ def timing_planes(observations: NDArray[np.float32]) -> NDArray[np.float32]:
     return planes
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _timing(grids, planes):
     width = grids.shape[1]
     delays = np.empty((width, width), np.float64)
@@ -52,7 +53,7 @@ def _timing(grids, planes):
                     planes[b, 1, m, c] = (arrival[m, c] + onward[m, c]) / longest
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _fill_delays(grid, delays):
     """Delay of every node by its number of children; an input has none."""
     width = grid.shape[0]
@@ -68,7 +69,7 @@ def _fill_delays(grid, delays):
         delays[m, m] = 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _fill_arrival(grid, delays, arrival):
     """When every node is ready; rows need only rows below them."""
     arrival[:] = 0.0
@@ -80,7 +81,7 @@ def _fill_arrival(grid, delays, arrival):
                 k = c
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _fill_onward(grid, delays, onward):
     """Longest path from every node's being ready to an output; rows hand it down, each from its output inwards."""
     onward[:] = 0.0

@@ -9,10 +9,10 @@ same monotone cubic (PCHIP: Fritsch and Carlson 1980, as scipy computes its slop
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from prefixrl.compiling import compiled
 from prefixrl.envs.rewards import RewardScale
 from prefixrl.synthesis.curve import AreaDelayCurve
 
@@ -44,7 +44,7 @@ def best_points(curves: NDArray[np.float32], weights: NDArray[np.float64], scale
     return best
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _best_points(curves, weights, c_area, c_delay, best):
     slopes = np.empty(curves.shape[1])
     for b in range(curves.shape[0]):
@@ -76,7 +76,7 @@ def _best_points(curves, weights, c_area, c_delay, best):
                         best[b, 0], best[b, 1] = area, delay
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _roots(quadratic, linear, constant):
     """The two real roots, without cancellation; NaN where there is none."""
     discriminant = linear * linear - 4.0 * quadratic * constant
@@ -86,7 +86,7 @@ def _roots(quadratic, linear, constant):
     return (q / quadratic if quadratic != 0.0 else np.nan), (constant / q if q != 0.0 else np.nan)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _pchip_slopes(x, y, slopes):
     count = len(x)
     if count < 2:
@@ -108,7 +108,7 @@ def _pchip_slopes(x, y, slopes):
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _end_slope(step, next_step, rise, next_rise):
     near, far = rise / step, next_rise / next_step
     slope = ((2.0 * step + next_step) * near - step * far) / (step + next_step)

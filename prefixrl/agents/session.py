@@ -23,9 +23,7 @@ from prefixrl.agents.interrupt import StopRequest
 from prefixrl.agents.job import JobConfig, apply_overrides, load_job
 from prefixrl.agents.live import AreaAtDelay, LiveView, Snapshot
 from prefixrl.agents.setting import (
-    WITHOUT_EFFORT,
     design_context,
-    evaluator_options,
     job_constraints,
     load_setting,
     used_versions,
@@ -41,7 +39,7 @@ from prefixrl.graphs import PrefixGraph
 from prefixrl.graphs.structures import classical_structures, structure
 from prefixrl.synthesis.cache import CachedResult, EvaluationCache
 from prefixrl.synthesis.curve import AreaDelayCurve
-from prefixrl.synthesis.evaluator import make_evaluator
+from prefixrl.synthesis.evaluator import WITHOUT_EFFORT, effort_options, make_evaluator
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.synthesis.service import Evaluation, EvaluationService
 
@@ -351,7 +349,7 @@ class JobSession:
     def _open_service(self, effort: str) -> EvaluationService:
         pdk, constraints = self._pdk, job_constraints(self._pdk, self.config)
         name, workers = self.config.evaluator.name, self.config.evaluator.workers
-        options = evaluator_options(name, effort)
+        options = effort_options(name, effort)
         service = EvaluationService(lambda: make_evaluator(name, pdk, **options), constraints, self.cache, workers)
         return self._stack.enter_context(service)
 

@@ -8,18 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from prefixrl.agents.job import JobConfig
 from prefixrl.designs import DesignContext
 from prefixrl.synthesis.constraints import Constraints
-from prefixrl.synthesis.evaluator import make_evaluator
+from prefixrl.synthesis.evaluator import effort_options, make_evaluator
 from prefixrl.synthesis.pdk import Pdk, load_pdk
 
 PACKAGES = ("prefixrl", "numpy", "numba", "gymnasium", "torch", "pyosys")
-
-WITHOUT_EFFORT = ("analytic", "openroad")
-"""Evaluators that know no effort: one evaluation says all."""
-
-
-def evaluator_options(name: str, effort: str) -> dict[str, str]:
-    """Options of an evaluator for one effort."""
-    return {} if name in WITHOUT_EFFORT else {"effort": effort}
 
 
 def load_setting(config: JobConfig) -> tuple[Pdk, Constraints]:
@@ -45,7 +37,7 @@ def design_context(config: JobConfig, pdk: Pdk, constraints: Constraints) -> Des
     :raises ToolMissing: the evaluator needs a program that this machine does not have
     """
     circuit, name = config.circuit, config.evaluator.name
-    evaluator = make_evaluator(name, pdk, **evaluator_options(name, config.evaluator.effort))
+    evaluator = make_evaluator(name, pdk, **effort_options(name, config.evaluator.effort))
     try:
         evaluator_version = evaluator.version
     finally:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from prefixrl.compiling import compiled
 
 _NOTHING = 1e-9
 _FANOUT_DELAY = 0.2
 _SEED = 88172645463325252
 
 
-@njit(cache=True)
+@compiled
 def _node_cost(node, forms, demand, outputs, areas, inverter_costs):
     form = forms[node]
     if demand[node, 1 - outputs[form]] > 0:
@@ -24,7 +25,7 @@ def _node_cost(node, forms, demand, outputs, areas, inverter_costs):
     return areas[form]
 
 
-@njit(cache=True)
+@compiled
 def _neighbourhood_cost(node, forms, demand, operands, outputs, areas, inverter_costs):
     """Cost of a node and its operands: all that a change of its form can change."""
     cost = _node_cost(node, forms, demand, outputs, areas, inverter_costs)
@@ -35,7 +36,7 @@ def _neighbourhood_cost(node, forms, demand, operands, outputs, areas, inverter_
     return cost
 
 
-@njit(cache=True)
+@compiled
 def _change(node, form, forms, demand, operands, needs):
     """Give a node another form and move its demands."""
     for place in range(3):
@@ -49,7 +50,7 @@ def _change(node, form, forms, demand, operands, needs):
     forms[node] = form
 
 
-@njit(cache=True)
+@compiled
 def _demand(forms, operands, needed, needs):
     demand = np.zeros((len(forms), 2), dtype=np.int32)
     for node in range(len(forms)):
@@ -63,7 +64,7 @@ def _demand(forms, operands, needed, needs):
     return demand
 
 
-@njit(cache=True)
+@compiled
 def inverter_costs(operands, inverter_area, critical_weight):
     """What an inverter costs at every node: its area, times up to 1 + critical_weight on the most critical path.
 
@@ -92,7 +93,7 @@ def inverter_costs(operands, inverter_area, critical_weight):
     return inverter_area * (1.0 + critical_weight * np.exp(through - through.max()))
 
 
-@njit(cache=True)
+@compiled
 def improve_forms(forms, types, operands, needed, first, needs, outputs, areas, inverter_costs, sweeps):
     """Change `forms` in place, node by node to its cheapest form, until nothing gets cheaper.
 
@@ -129,7 +130,7 @@ def improve_forms(forms, types, operands, needed, first, needs, outputs, areas, 
             break
 
 
-@njit(cache=True)
+@compiled
 def anneal_forms(
     forms, types, operands, needed, first, needs, outputs, areas, inverter_costs, sweeps, hottest, coldest
 ):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prefixrl.graphs import PrefixGraph
     from prefixrl.synthesis.constraints import Constraints
     from prefixrl.synthesis.pdk import Pdk
+    from prefixrl.synthesis.service import Evaluation
 
 WidthOption = Annotated[
     int | None, typer.Option("--width", "-n", help="Bits, 2 to 256: needed where a structure is named.")
@@ -89,9 +90,22 @@ def with_arrivals(constraints: Constraints, profile: str | None, circuits: Seque
     return with_profile(constraints, profile, circuits[0])
 
 
-def evaluator_options(name: str, effort: str) -> dict[str, Any]:
-    """What `make_evaluator` is told beside the name: only `yosys` knows efforts."""
-    return {"effort": effort} if name == "yosys" else {}
+def evaluate_circuits(
+    circuits: Sequence[Circuit], name: str, effort: str, pdk: Pdk, constraints: Constraints, workers: int = 1
+) -> list[Evaluation]:
+    """Evaluate circuits, the cache of this machine first."""
+    from prefixrl.synthesis.cache import EvaluationCache
+    from prefixrl.synthesis.evaluator import effort_options, make_evaluator
+    from prefixrl.synthesis.service import EvaluationService
+
+    options = effort_options(name, effort)
+    service = EvaluationService(
+        lambda: make_evaluator(name, pdk, **options), constraints, EvaluationCache(), workers=workers
+    )
+    try:
+        return service.evaluate_many(circuits)
+    finally:
+        service.close()
 
 
 def load_circuit(spec: str, width: int | None, kind: str, carry_in: bool, carry_out: bool, legalize: bool) -> Circuit:

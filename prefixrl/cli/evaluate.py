@@ -20,7 +20,7 @@ from prefixrl.cli.common import (
     PdkOption,
     ProfileOption,
     WidthOption,
-    evaluator_options,
+    evaluate_circuits,
     graph_label,
     load_circuit,
     load_setting,
@@ -32,7 +32,6 @@ from prefixrl.cli.judging import Judge, PowerOption, SignoffOption, check_signof
 from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
-    from prefixrl.circuits import Circuit
     from prefixrl.synthesis.constraints import Constraints
     from prefixrl.synthesis.pdk import Pdk
     from prefixrl.synthesis.service import Evaluation
@@ -69,7 +68,7 @@ def evaluate(
         specs.extend(classical_structures(_stated(width)) if each == "classical" else [each])
     circuits = [load_circuit(spec, width, circuit, carry_in, carry_out, legalize) for spec in specs]
     constraints = with_arrivals(constraints, profile, circuits)
-    evaluations = _evaluate_all(circuits, evaluator, effort, kit, constraints, workers)
+    evaluations = evaluate_circuits(circuits, evaluator, effort, kit, constraints, workers)
     documents = [_document(graph_label(spec), each) for spec, each in zip(specs, evaluations, strict=True)]
     if signoff or power:
         _judge(documents, evaluations, evaluator, kit, constraints, signoff, power)
@@ -86,23 +85,6 @@ def _stated(width: int | None) -> int:
     if width is None:
         raise InputError("the classical structures need --width: none given")
     return width
-
-
-def _evaluate_all(
-    circuits: list[Circuit], name: str, effort: str, pdk: Pdk, constraints: Constraints, workers: int
-) -> list[Evaluation]:
-    from prefixrl.synthesis.cache import EvaluationCache
-    from prefixrl.synthesis.evaluator import make_evaluator
-    from prefixrl.synthesis.service import EvaluationService
-
-    options = evaluator_options(name, effort)
-    service = EvaluationService(
-        lambda: make_evaluator(name, pdk, **options), constraints, EvaluationCache(), workers=workers
-    )
-    try:
-        return service.evaluate_many(circuits)
-    finally:
-        service.close()
 
 
 def _judge(

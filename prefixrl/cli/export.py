@@ -24,7 +24,7 @@ from prefixrl.cli.common import (
     PdkOption,
     ProfileOption,
     WidthOption,
-    evaluator_options,
+    evaluate_circuits,
     load_circuit,
     load_setting,
     print_json,
@@ -130,16 +130,8 @@ def _from_graph(circuit: Circuit, pdk: Pdk, constraints: Constraints, name: str,
     from prefixrl.designs import pick as pick_point
     from prefixrl.designs.front import FrontPoint
     from prefixrl.errors import EvaluationFailed
-    from prefixrl.synthesis.cache import EvaluationCache
-    from prefixrl.synthesis.evaluator import make_evaluator
-    from prefixrl.synthesis.service import EvaluationService
 
-    options = evaluator_options(name, effort)
-    service = EvaluationService(lambda: make_evaluator(name, pdk, **options), constraints, EvaluationCache())
-    try:
-        evaluation = service.evaluate(circuit)
-    finally:
-        service.close()
+    (evaluation,) = evaluate_circuits([circuit], name, effort, pdk, constraints)
     if evaluation.curve is None:
         raise EvaluationFailed(evaluation.failure or "no reason given")
     graph = circuit.graph

@@ -12,13 +12,12 @@ Letters: B batch, N width, F = (N-1)(N-2)/2 free cells, m row (msb), c column (l
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from prefixrl.compiling import compiled
 from prefixrl.errors import InputError
 from prefixrl.graphs.prefix_graph import RULES
 
@@ -28,14 +27,7 @@ _RULE_CODES = {rule: code for code, rule in enumerate(RULES)}
 _REDERIVE = _RULE_CODES["rederive"]
 
 
-def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written to
-        return numba.njit(nogil=True)(function)
-
-
-@_compile
+@compiled
 def _close_grid(grid, lower):
     """Add missing lower parents to `grid` and count in `lower` [N, N] how often each node is a lower parent."""
     width = grid.shape[0]
@@ -49,7 +41,7 @@ def _close_grid(grid, lower):
                 k = c
 
 
-@_compile
+@compiled
 def _count_lower(grid, lower):
     """Count in `lower` [N, N] how often each cell of a legal grid is a lower parent."""
     width = grid.shape[0]
@@ -62,7 +54,7 @@ def _count_lower(grid, lower):
                 k = c
 
 
-@_compile
+@compiled
 def _seed_grid(grid, lower, action, rule):
     """Put one action into `grid` without closing it; False when the action is none (-1) or redundant.
 
@@ -96,7 +88,7 @@ def _seed_grid(grid, lower, action, rule):
     return True
 
 
-@_compile
+@compiled
 def _level_grid(grid, level):
     """Fill `level` [N, N] at the nodes of a legal grid (other cells are left alone); return (size, depth)."""
     width = grid.shape[0]
@@ -117,7 +109,7 @@ def _level_grid(grid, level):
     return size, depth
 
 
-@_compile
+@compiled
 def _describe(grid, lower, level, observation, mask, feature):
     """Fill the planes [4, N, N], the mask [2F] and the features [3] of one legal grid from its `lower` counts.
 
@@ -150,7 +142,7 @@ def _describe(grid, lower, level, observation, mask, feature):
     _fill_mask(grid, observation[1], mask)
 
 
-@_compile
+@compiled
 def _fill_mask(grid, deletable, mask):
     """Fill the mask [2F]: free cells without node, then nodes of the plane `deletable` [N, N]."""
     width = grid.shape[0]
@@ -167,7 +159,7 @@ def _fill_mask(grid, deletable, mask):
         start = end
 
 
-@_compile
+@compiled
 def _step_batch(grids, actions, rule, observations, masks, features):
     lower = np.empty(grids.shape[1:], np.int16)
     level = np.empty(grids.shape[1:], np.int16)
@@ -177,7 +169,7 @@ def _step_batch(grids, actions, rule, observations, masks, features):
         _describe(grids[b], lower, level, observations[b], masks[b], features[b])
 
 
-@_compile
+@compiled
 def _edit_batch(grids, actions, rule, changed):
     lower = np.empty(grids.shape[1:], np.int16)
     for b in range(grids.shape[0]):
@@ -186,7 +178,7 @@ def _edit_batch(grids, actions, rule, changed):
             _close_grid(grids[b], lower)
 
 
-@_compile
+@compiled
 def _legalize_batch(grids):
     lower = np.empty(grids.shape[1:], np.int16)
     for b in range(grids.shape[0]):
@@ -196,13 +188,13 @@ def _legalize_batch(grids):
         _close_grid(grids[b], lower)
 
 
-@_compile
+@compiled
 def _levels_batch(grids, level):
     for b in range(grids.shape[0]):
         _level_grid(grids[b], level[b])
 
 
-@_compile
+@compiled
 def _lower_batch(grids, lower):
     for b in range(grids.shape[0]):
         _count_lower(grids[b], lower[b])

@@ -52,6 +52,15 @@ class Evaluator(Protocol):
         """End what the evaluator keeps alive."""
 
 
+WITHOUT_EFFORT = ("analytic", "openroad")
+"""Evaluators that know no effort: one evaluation says all."""
+
+
+def effort_options(name: str, effort: str) -> dict[str, str]:
+    """What `make_evaluator` is told of an effort; nothing where the evaluator knows none."""
+    return {} if name in WITHOUT_EFFORT else {"effort": effort}
+
+
 def make_evaluator(name: str, pdk: Pdk, **options: Any) -> Evaluator:
     """An evaluator by its name.
 
