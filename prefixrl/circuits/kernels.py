@@ -10,14 +10,14 @@ import math
 
 import numpy as np
 
-from prefixrl.compiling import compiled
+from prefixrl.compiling import compiled, inlined
 
 _NOTHING = 1e-9
 _FANOUT_DELAY = 0.2
 _SEED = 88172645463325252
 
 
-@compiled
+@inlined
 def _node_cost(node, forms, demand, outputs, areas, inverter_costs):
     form = forms[node]
     if demand[node, 1 - outputs[form]] > 0:
@@ -25,7 +25,7 @@ def _node_cost(node, forms, demand, outputs, areas, inverter_costs):
     return areas[form]
 
 
-@compiled
+@inlined
 def _neighbourhood_cost(node, forms, demand, operands, outputs, areas, inverter_costs):
     """Cost of a node and its operands: all that a change of its form can change."""
     cost = _node_cost(node, forms, demand, outputs, areas, inverter_costs)
@@ -36,7 +36,7 @@ def _neighbourhood_cost(node, forms, demand, operands, outputs, areas, inverter_
     return cost
 
 
-@compiled
+@inlined
 def _change(node, form, forms, demand, operands, needs):
     """Give a node another form and move its demands."""
     for place in range(3):

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prefixrl.errors import InputError
+from prefixrl.paths import cache_folder
 from prefixrl.synthesis import cache_file
 from prefixrl.synthesis.cache_file import CachedResult, NewerSchema
-from prefixrl.synthesis.paths import cache_folder
 
 __all__ = ["CacheCheck", "CacheStatistics", "CachedResult", "EvaluationCache"]
 

@@ -13,7 +13,7 @@ from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
 from prefixrl.synthesis.pdk import Pdk
 
-EVALUATOR_NAMES = ("yosys", "openroad", "analytic")
+EVALUATOR_NAMES = ("native", "yosys", "openroad", "analytic")
 
 
 @runtime_checkable
@@ -64,24 +64,27 @@ def effort_options(name: str, effort: str) -> dict[str, str]:
 def make_evaluator(name: str, pdk: Pdk, **options: Any) -> Evaluator:
     """An evaluator by its name.
 
-    :param options: `effort` ("fast" or "full") and `check_rtl` for "yosys"; the fields of `OpenroadSettings` and
-        `work_folder` for "openroad"; none for "analytic"
+    :param options: `effort` ("fast" or "full") for "native" and "yosys", `check_rtl` for "yosys"; the fields of
+        `OpenroadSettings` and `work_folder` for "openroad"; none for "analytic"
     :raises InputError: no evaluator of that name, or an option that it does not have
     :raises ToolMissing: a program that it needs was not found
     """
     from prefixrl.synthesis.analytic import AnalyticEvaluator
+    from prefixrl.synthesis.native import NativeEvaluator
     from prefixrl.synthesis.openroad import OPTIONS, OpenroadEvaluator
     from prefixrl.synthesis.yosys import YosysEvaluator
 
     if name not in EVALUATOR_NAMES:
         raise InputError(f"the evaluator must be one of {', '.join(EVALUATOR_NAMES)}: {name!r}")
-    allowed = {"yosys": ("effort", "check_rtl"), "openroad": OPTIONS, "analytic": ()}[name]
+    allowed = {"native": ("effort",), "yosys": ("effort", "check_rtl"), "openroad": OPTIONS, "analytic": ()}[name]
     unknown = next((option for option in options if option not in allowed), None)
     if unknown is not None:
         known = ", ".join(allowed) or "none"
         raise InputError(f"an option of the {name} evaluator must be one of {known}: {unknown!r}")
     if name == "openroad":
         return OpenroadEvaluator(pdk, **options)
+    if name == "native":
+        return NativeEvaluator(pdk, **options)
     return AnalyticEvaluator(pdk) if name == "analytic" else YosysEvaluator(pdk, **options)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prefixrl.circuits.cells import Cell
 from prefixrl.circuits.functions import Expression
@@ -62,13 +62,16 @@ class TimedCell:
 
     :param capacitance_ff: input pin -> the capacitances `capacitance`, `rise_capacitance`, `fall_capacitance`
     :param maximum_load_ff: the output's `max_capacitance`, where it is stated
-    :param arcs: input pin -> arc
+    :param arcs: input pin -> arc, the worst of its conditions, for timers that know one arc per pin
+    :param conditions: input pin -> the arcs that the library states, one per condition; a table that one of them lacks
+        is left out of it. Empty for cells that are made up
     """
 
     cell: Cell
     capacitance_ff: Mapping[str, Mapping[str, float]]
     maximum_load_ff: float | None
     arcs: Mapping[str, Arc]
+    conditions: Mapping[str, tuple[Arc, ...]] = field(default_factory=dict)
 
     def to_liberty(self) -> str:
         """The cell as a Liberty group."""
@@ -202,9 +205,17 @@ class _Reader:
         capacitance = {pin: self._capacitances(pins[pin], f"pin {pin} of cell {cell.name}") for pin in cell.inputs}
         output = pins[cell.output]
         timings = [parse_contents(self._text, timing, _UNREAD) for timing in output.named("timing")]
-        arcs = {pin: self._arc(timings, pin, f"{cell.name}, {pin} to {cell.output}") for pin in cell.inputs}
+        own = {pin: _arcs_from(timings, pin, f"{cell.name}, {pin} to {cell.output}") for pin in cell.inputs}
+        arcs, conditions = {}, {}
+        for pin, groups in own.items():
+            where = f"{cell.name}, {pin} to {cell.output}"
+            read = [self._stated_tables(group, where) for group in groups]
+            arcs[pin] = _worst_arc(groups, read, where)
+            conditions[pin] = tuple(
+                Arc(_sense([group], where), tables) for group, tables in zip(groups, read, strict=True) if tables
+            )
         stated = self._capacitance(output, "max_capacitance", f"cell {cell.name}")
-        return TimedCell(cell, capacitance, stated, arcs)
+        return TimedCell(cell, capacitance, stated, arcs, conditions)
 
     def _capacitances(self, pin: Group, where: str) -> dict[str, float]:
         stated = {
@@ -228,25 +239,43 @@ class _Reader:
             raise InputError(f"{name} must be a finite number of at least 0 ({where}): {text!r}")
         return value
 
-    def _arc(self, timings: Sequence[Group], pin: str, where: str) -> Arc:
-        """The arc from a pin; conditions (`when`) are merged into the worst case."""
-        own = [
-            timing
-            for timing in timings
-            if pin in (timing.get("related_pin") or "").split() and timing.get("timing_type") in _COMBINATIONAL
-        ]
-        if not own:
-            raise InputError(f"a cell must have timing from every input to its output: {where}")
-        tables = {name: worst_of(self._tables(own, name, where)) for name in TABLES}
-        return Arc(_sense(own, where), tables)
+    def _stated_tables(self, timing: Group, where: str) -> dict[str, Table]:
+        """The tables that one condition has; of `combinational_rise` and `_fall` those of that edge."""
+        only = (timing.get("timing_type") or "").removeprefix("combinational").removeprefix("_")
+        return {
+            name: read_table(group, self._templates, self._units, f"{name}, {where}")
+            for name in TABLES
+            if only in name
+            for group in list(timing.named(name))[:1]
+        }
 
-    def _tables(self, timings: Sequence[Group], name: str, where: str) -> list[Table]:
-        """One kind of table of all conditions; where none has a rise, the fall stands for it, and the other way."""
-        for chosen in (name, _TWINS[name]):
-            groups = [group for timing in timings for group in timing.named(chosen)]
-            if groups:
-                return [read_table(group, self._templates, self._units, f"{chosen}, {where}") for group in groups]
-        raise InputError(f"a timing arc must have tables {name}: {where}")
+
+def _arcs_from(timings: Sequence[Group], pin: str, where: str) -> list[Group]:
+    """The timing groups of one input.
+
+    :raises InputError: there are none
+    """
+    own = [
+        timing
+        for timing in timings
+        if pin in (timing.get("related_pin") or "").split() and timing.get("timing_type") in _COMBINATIONAL
+    ]
+    if not own:
+        raise InputError(f"a cell must have timing from every input to its output: {where}")
+    return own
+
+
+def _worst_arc(timings: Sequence[Group], read: Sequence[Mapping[str, Table]], where: str) -> Arc:
+    """The conditions (`when`) of one input merged; where none has a rise, the fall stands for it, and the other way."""
+    tables = {}
+    for name in TABLES:
+        stated = [each[name] for each in read if name in each] or [
+            each[_TWINS[name]] for each in read if _TWINS[name] in each
+        ]
+        if not stated:
+            raise InputError(f"a timing arc must have tables {name}: {where}")
+        tables[name] = worst_of(stated)
+    return Arc(_sense(timings, where), tables)
 
 
 def _sense(timings: Sequence[Group], where: str) -> str:

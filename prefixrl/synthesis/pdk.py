@@ -18,6 +18,7 @@ from typing import Any
 from prefixrl.circuits.cells import CellLibrary
 from prefixrl.errors import InputError
 from prefixrl.files import atomic_write
+from prefixrl.paths import cache_folder
 from prefixrl.synthesis.liberty import LibertyLibrary, merged_cell_library, read_liberty, read_liberty_text
 from prefixrl.synthesis.liberty_timing import (
     FORMAT_VERSION,
@@ -27,7 +28,6 @@ from prefixrl.synthesis.liberty_timing import (
     liberty_text,
     read_timing,
 )
-from prefixrl.synthesis.paths import cache_folder
 from prefixrl.synthesis.pdk_places import LayerRc, PdkDescription, PdkStatus, find_pdk, known_pdks
 
 DEFAULT_PDK = "nangate45"

@@ -1,0 +1,164 @@
+"""The `native` evaluator: whole area-delay curves by compiled timing, buffering and sizing, in milliseconds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from prefixrl.circuits import Circuit
+from prefixrl.circuits.generator import logic_network
+from prefixrl.circuits.identifiers import check_identifier
+from prefixrl.circuits.mapping import MAPPING_VERSION
+from prefixrl.circuits.netlist import Netlist
+from prefixrl.errors import EvaluationFailed, InputError
+from prefixrl.synthesis.constraints import Constraints
+from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
+from prefixrl.synthesis.native.library import NativeLibrary, native_library
+from prefixrl.synthesis.native.netlists import Net, Surroundings, netlist_of
+from prefixrl.synthesis.native.structure import Mapper
+from prefixrl.synthesis.native.sweep import AREA, DELAY, VIOLATIONS, Plan, Special, room_for, sweep
+from prefixrl.synthesis.pdk import Pdk
+
+VERSION = 1
+"""Rises whenever the curve of any circuit could change; part of evaluation keys."""
+
+
+class Walk(NamedTuple):
+    """A sweep from one mapping."""
+
+    polarity: str
+    plan: Plan
+
+
+EFFORTS: dict[str, tuple[Walk, ...]] = {
+    "fast": (Walk("area", Plan(24, 0.05, 40.0, 0.02, 0.3, 4)),),
+    "full": tuple(
+        Walk(polarity, Plan(steps, 0.05, 60.0, softness, keep, 5))
+        for polarity in ("area", "speed", "level")
+        for steps, softness, keep in ((100, 0.02, 0.15), (400, 0.02, 0.1), (400, 0.01, 0.15))
+    ),
+}
+
+
+class NativeEvaluator:
+    """Area-delay curves by our own timing engine; needs no tool.
+
+    :param pdk: what is synthesised to
+    :param effort: "fast" (for the loop) or "full" (for reports)
+    :raises InputError: unknown effort, or a library that cannot be mapped to or timed
+    """
+
+    name = "native"
+
+    def __init__(self, pdk: Pdk, effort: str = "fast") -> None:
+        if effort not in EFFORTS:
+            raise InputError(f"the effort must be one of {', '.join(EFFORTS)}: {effort!r}")
+        self.pdk = pdk
+        self.effort = effort
+        self._library = pdk.library()
+        self._drivers: dict[str, NativeLibrary] = {}
+        self._native = native_library(self._library, pdk.timed_cells())
+        self._mapper = Mapper(self._library, self._native)
+        self._special = _special(self._native)
+
+    @property
+    def version(self) -> str:
+        """Own version, that of the mapping, effort."""
+        return f"{VERSION}, mapping {MAPPING_VERSION}, {self.effort}"
+
+    def evaluate(self, circuit: Circuit, constraints: Constraints) -> AreaDelayCurve:
+        """The area-delay curve; every point of it is a netlist that `realize` makes.
+
+        :raises EvaluationFailed: no netlist keeps the limits on load, fanout and transition
+        """
+        around = self._surroundings(circuit, constraints)
+        points = []
+        for number, walk in enumerate(EFFORTS[self.effort]):
+            curve, _ = self._walk(circuit, walk, around, walk.plan.steps)
+            points += [
+                CurvePoint(
+                    round(float(curve[step, DELAY]), 6),
+                    round(float(curve[step, AREA]), 6),
+                    f"{self.effort} {number} {step}",
+                )
+                for step in _best(curve)
+            ]
+        if not points:
+            raise EvaluationFailed("no netlist keeps the limits on load, fanout and transition")
+        return AreaDelayCurve(tuple(points))
+
+    def realize(self, circuit: Circuit, constraints: Constraints, point: CurvePoint, module: str) -> Netlist:
+        """The netlist behind a point, made again by its sweep.
+
+        :raises EvaluationFailed: the recipe is none, or does not lead to the point's figures (another version made it)
+        :raises InputError: the module's name is not an identifier
+        """
+        check_identifier(module)
+        walk, step = _parse(point.recipe)
+        around = self._surroundings(circuit, constraints)
+        curve, net = self._walk(circuit, walk, around, step)
+        found = (round(float(curve[step, DELAY]), 6), round(float(curve[step, AREA]), 6))
+        if found != (point.delay_ns, point.area_um2):
+            raise EvaluationFailed(
+                f"the recipe {point.recipe!r} must give {point.delay_ns} ns, {point.area_um2} um2: "
+                f"{found[0]} ns, {found[1]} um2"
+            )
+        return netlist_of(net, self._native, Netlist(module, circuit.inputs, circuit.outputs, ()))
+
+    def _walk(self, circuit: Circuit, walk: Walk, around: Surroundings, last: int) -> tuple[np.ndarray, Net]:
+        net, halves = self._mapper.map(logic_network(circuit), walk.polarity, _room(circuit))
+        if circuit.kind != "adder":
+            halves = halves[:0]
+        curve = np.zeros((walk.plan.steps + 1, 3))
+        sweep(self._native.tables, net, around, room_for(net), halves, self._special, walk.plan, curve, last)
+        return curve, net
+
+    def _surroundings(self, circuit: Circuit, constraints: Constraints) -> Surroundings:
+        driver = self._native.number.get(constraints.driving_cell)
+        if driver is None:
+            raise InputError(f"the driving cell must be a cell of {self.pdk.name}: {constraints.driving_cell!r}")
+        slew = np.inf if constraints.max_transition_ns is None else constraints.max_transition_ns
+        readers = np.inf if constraints.max_fanout is None else constraints.max_fanout
+        return Surroundings(
+            np.array([driver], dtype=np.int32),
+            np.array([constraints.output_load_ff, slew, readers]),
+            np.array(list(constraints.arrivals(circuit).values())),
+            np.array(list(constraints.margins(circuit).values())),
+            np.zeros(4),
+        )
+
+    def close(self) -> None:
+        """Nothing is kept alive."""
+
+
+def _special(native: NativeLibrary) -> Special:
+    ors = [native.families[native.roles[role]][0] if role in native.roles else -1 for role in ("OR2", "NOR2")]
+    if "XOR2" not in native.roles or "XNOR2" not in native.roles:
+        ors = [-1, -1]  # sums made of other gates cannot be told from carries
+    return Special(native.roles.get("BUF", -1), np.array(ors, dtype=np.int32))
+
+
+def _room(circuit: Circuit) -> int:
+    return 3 * circuit.graph.size + 4 * circuit.width
+
+
+def _best(curve: np.ndarray) -> list[int]:
+    """The steps that keep all limits and that no other one equals or betters."""
+    steps = np.flatnonzero(curve[:, VIOLATIONS] == 0)
+    steps = steps[np.lexsort((steps, curve[steps, AREA], curve[steps, DELAY]))]
+    least = np.minimum.accumulate(curve[steps, AREA])
+    fresh = np.ones(len(steps), dtype=bool)
+    fresh[1:] = curve[steps[1:], AREA] < least[:-1]
+    return [int(step) for step in steps[fresh]]
+
+
+def _parse(recipe: str) -> tuple[Walk, int]:
+    effort, *numbers = recipe.split(" ")
+    try:
+        walk, step = EFFORTS[effort][int(numbers[0])], int(numbers[1])
+    except (KeyError, ValueError, IndexError):
+        walk, step = None, -1
+    if walk is None or len(numbers) != 2 or not 0 <= step <= walk.plan.steps:
+        raise EvaluationFailed(f"a recipe must be an effort, a walk and a step: {recipe!r}")
+    return walk, step

@@ -1,0 +1,94 @@
+"""Gate sizing, compiled: every gate takes the member of its family that serves area + price * delay best."""
+
+from __future__ import annotations
+
+from prefixrl.compiling import inlined, kernel
+from prefixrl.synthesis.native.netlists import INPUTS, NODES
+from prefixrl.synthesis.native.slopes import idle
+from prefixrl.synthesis.native.timing import bracket, columns
+
+# Of a load that is beyond the cell's limit, um2 per fF.
+_OVERLOAD_UM2_PER_FF = 10.0
+
+
+@inlined
+def cell_cost(tables, net, timing, slopes, node, cell, price):
+    """Area and priced delay, as far as they depend on which cell a gate is; um2."""
+    axis, slew_axis = tables.load_axis[cell], tables.slew_axis[cell]
+    width = columns(tables, axis)
+    load_0, load_1 = timing.load[node, 0], timing.load[node, 1]
+    column_0, column_1 = bracket(tables, axis, load_0), bracket(tables, axis, load_1)
+    c = tables.patches
+    delays = 0.0
+    slew_0 = slew_1 = 0.0
+    worst, last = 0.0, -1
+    for arc in range(tables.arc_first[cell], tables.arc_first[cell + 1]):
+        operand, edge_in, edge = tables.arcs[arc, 0], tables.arcs[arc, 1], tables.arcs[arc, 2]
+        source = net.fanin[node, operand]
+        slew = timing.slew[source, edge_in]
+        row = timing.row[source, edge_in] if slew_axis == 0 else bracket(tables, slew_axis, slew)
+        p = tables.arcs[arc, 3] + row * width
+        flow = slopes.through[node, operand, 2 * edge_in + edge]
+        if edge == 0:
+            p += column_0
+            load = load_0
+            slew_0 = max(slew_0, c[p, 4] + c[p, 5] * slew + load * (c[p, 6] + c[p, 7] * slew))
+        else:
+            p += column_1
+            load = load_1
+            slew_1 = max(slew_1, c[p, 4] + c[p, 5] * slew + load * (c[p, 6] + c[p, 7] * slew))
+        delay = c[p, 0] + c[p, 1] * slew + load * (c[p, 2] + c[p, 3] * slew)
+        # Arcs of one operand and the same edges, under several conditions, share one flow: that of the worst.
+        key = operand * 4 + 2 * edge_in + edge
+        worst = max(worst, delay) if key == last else delay
+        delays += flow * delay if key != last else 0.0
+        last = key
+    delays += slopes.by_slew[node, 0] * slew_0 + slopes.by_slew[node, 1] * slew_1
+    for operand in range(tables.operands[cell]):
+        source = net.fanin[node, operand]
+        delays += slopes.by_load[source, 0] * tables.pin_ff[cell, operand, 0]
+        delays += slopes.by_load[source, 1] * tables.pin_ff[cell, operand, 1]
+    over = max(0.0, max(load_0, load_1) - tables.maximum_ff[cell])
+    return tables.area[cell] + price * delays + _OVERLOAD_UM2_PER_FF * over
+
+
+@inlined
+def set_cell(tables, net, timing, node, cell):
+    """Make a gate another member of its family; the loads of its drivers follow."""
+    old = net.cell[node]
+    for operand in range(tables.operands[cell]):
+        source = net.fanin[node, operand]
+        for edge in range(2):
+            timing.load[source, edge] += tables.pin_ff[cell, operand, edge] - tables.pin_ff[old, operand, edge]
+    net.cell[node] = cell
+
+
+@kernel
+def resize(tables, net, timing, slopes, price):
+    """Give every gate the best of its own cell and the next larger and smaller ones, sinks first.
+
+    :returns: how many changed
+    """
+    changed = 0
+    last = net.size[NODES] - net.size[INPUTS]
+    for step in range(last):
+        node = net.order[last - 1 - step]
+        if node < 0:
+            continue
+        cell = net.cell[node]
+        family = tables.family[cell]
+        rank = tables.rank[cell]
+        first = tables.family_first[family]
+        if rank == first and idle(slopes, node) and timing.load[node, 0] <= tables.maximum_ff[cell]:
+            continue
+        best, least = cell, cell_cost(tables, net, timing, slopes, node, cell, price)
+        for place in range(max(first, rank - 1), min(tables.family_first[family + 1], rank + 2)):
+            other = tables.members[place]
+            if other != cell:
+                cost = cell_cost(tables, net, timing, slopes, node, other, price)
+                if cost < least:
+                    best, least = other, cost
+        if best != cell:
+            set_cell(tables, net, timing, node, best)
+            changed += 1
+    return changed
