@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shutil
@@ -134,6 +135,36 @@ def test_a_full_core_still_gives_a_point(build, tmp_path: Path) -> None:
     curve = build(fault="full").evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
     assert len(curve.points) == 1
     assert "PREFIXRL note repair_timing RSZ-0025" in log_of(tmp_path)
+
+
+@needs_tclsh
+def test_cells_that_overlap_are_placed_again_by_the_other_legalizer(build, tmp_path: Path) -> None:
+    curve = build(fault="illegal").evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
+    assert len(curve.points) == 1
+    log = log_of(tmp_path)
+    assert calls(log, "detailed_placement") == ["", "-use_diamond_legalizer"]
+    assert len(calls(log, "check_placement")) == 2
+
+
+@needs_tclsh
+@pytest.mark.parametrize("which", ["new", "old"])
+def test_cells_that_overlap_in_the_end_are_no_placement(which: str, build, tmp_path: Path) -> None:
+    evaluator = build(which, "never legal")
+    with pytest.raises(EvaluationFailed, match="step repair: DPL-0033 detailed placement checks failed"):
+        evaluator.evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
+    logs = sorted((tmp_path / "work").glob("*/openroad.log"))
+    assert len(logs) == 3, "tried with more room, twice"
+    assert {len(calls(log.read_text(), "detailed_placement")) for log in logs} == {2 if which == "new" else 1}
+
+
+@needs_tclsh
+def test_technology_is_read_before_cells_however_the_files_are_named(build, tmp_path: Path) -> None:
+    evaluator = build()
+    turned = dataclasses.replace(PDK, lef=PDK.lef[::-1])
+    evaluator.pdk = turned
+    evaluator.evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
+    (folder,) = (tmp_path / "work").iterdir()
+    assert (folder / "geometry0.lef").resolve() == PDK.lef[0].resolve()
 
 
 @needs_tclsh

@@ -10,6 +10,7 @@ from prefixrl.circuits.kinds import Circuit
 from prefixrl.circuits.netlist import Netlist
 from prefixrl.errors import InputError
 from prefixrl.synthesis.openroad import templates
+from prefixrl.synthesis.openroad.lef import technology_first
 from prefixrl.synthesis.openroad.pins import Pin, datapath_pins
 from prefixrl.synthesis.openroad.settings import OpenroadSettings
 from prefixrl.synthesis.openroad.technology import Technology
@@ -33,7 +34,7 @@ def make_scripts(
     :param area_um2: of the netlist
     :raises InputError: a name of the PDK that is more than a name
     """
-    lefs = {f"geometry{number}.lef": path for number, path in enumerate(pdk.lef)}
+    lefs = {f"geometry{number}.lef": path for number, path in enumerate(technology_first(pdk.lef))}
     liberties = {f"timing{number}.lib": path for number, path in enumerate(pdk.plain_liberty())}
     values = {
         "steps": " ".join(templates.STEPS),
