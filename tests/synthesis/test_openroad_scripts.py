@@ -17,7 +17,8 @@ from prefixrl.graphs.structures import structure
 from prefixrl.synthesis.constraints import default_constraints
 from prefixrl.synthesis.openroad import OpenroadEvaluator
 from prefixrl.synthesis.openroad.templates import STEPS, fill
-from prefixrl.synthesis.pdk import load_pdk
+from prefixrl.synthesis.pdk import Pdk, load_pdk
+from prefixrl.synthesis.pdk_places import LayerRc
 from prefixrl.tools import find_tool
 
 PDK = load_pdk()
@@ -31,7 +32,7 @@ needs_tclsh = pytest.mark.skipif(shutil.which("tclsh") is None, reason="tclsh is
 def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Makes an evaluator on a build of OpenROAD whose commands are Tcl stand-ins."""
 
-    def make(which: str = "new", fault: str = "", **options: object) -> OpenroadEvaluator:
+    def make(which: str = "new", fault: str = "", pdk: Pdk = PDK, **options: object) -> OpenroadEvaluator:
         program = tmp_path / f"openroad-{which}-{fault}"
         script = tmp_path / f"{program.name}.tcl"
         script.write_text(
@@ -46,7 +47,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         program.chmod(0o755)
         monkeypatch.setenv("OPENROAD_EXE", str(program))
         options.setdefault("clocks_ns", (0.4,))
-        return OpenroadEvaluator(PDK, work_folder=tmp_path / "work", **options)
+        return OpenroadEvaluator(pdk, work_folder=tmp_path / "work", **options)
 
     return make
 
@@ -125,6 +126,14 @@ def test_free_pins_are_left_to_openroad(build, tmp_path: Path) -> None:
 
 
 @needs_tclsh
+def test_an_average_over_layers_stands_for_the_signal_wires(build, tmp_path: Path) -> None:
+    averaged = dataclasses.replace(PDK, signal_rc=LayerRc(kohm_per_um=2.07259e-3, ff_per_um=0.173072))
+    build(pdk=averaged).evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
+    assert calls(log_of(tmp_path), "set_wire_rc") == ["-signal -resistance 0.00207259 -capacitance 0.173072"]
+    assert OpenroadEvaluator(PDK).version != OpenroadEvaluator(averaged).version
+
+
+@needs_tclsh
 def test_density_without_the_builds_help(build, tmp_path: Path) -> None:
     build(fault="density").evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
     assert calls(log_of(tmp_path), "global_placement") == ["-density 0.55"]
@@ -159,10 +168,9 @@ def test_cells_that_overlap_in_the_end_are_no_placement(which: str, build, tmp_p
 
 @needs_tclsh
 def test_technology_is_read_before_cells_however_the_files_are_named(build, tmp_path: Path) -> None:
-    evaluator = build()
-    turned = dataclasses.replace(PDK, lef=PDK.lef[::-1])
-    evaluator.pdk = turned
-    evaluator.evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
+    build(pdk=dataclasses.replace(PDK, lef=PDK.lef[::-1])).evaluate(
+        Circuit("adder", structure("sklansky", 8)), CONSTRAINTS
+    )
     (folder,) = (tmp_path / "work").iterdir()
     assert (folder / "geometry0.lef").resolve() == PDK.lef[0].resolve()
 

@@ -177,7 +177,7 @@ foreach {layer resistance capacitance} {
 } {
   set_layer_rc -layer $layer -resistance $resistance -capacitance $capacitance
 }
-set_wire_rc -signal -layer @signal_layer@
+set_wire_rc -signal @signal_wires@
 # Older builds end with GPL-0302 where newer ones raise a density that is too low.
 if {[catch {gpl::get_global_placement_uniform_density} uniform]} {
   set core [[ord::get_db_block] getCoreArea]
