@@ -103,7 +103,8 @@ def repair_begins():
     mark("figures placed area", f"{before:.6f} slack {clock - 0.55}")
     mark("stage repair")
 placed = ("STAGE placed", repair_begins)
-if clock < scenario["overfull_below_ns"]:
+utilization = float(re.search(r"-utilization (\S+)", steps["floorplan"]).group(1))
+if clock < scenario["overfull_below_ns"] and utilization > scenario["overfull_above_percent"]:
     lines = (data / "brentkung32-0.31-overfull.log").read_text().splitlines()[:-1]
     say(lines, [placed])
     if not scenario["quiet_error"]:
@@ -139,7 +140,8 @@ def write_stand_in(folder: Path, fault: str = "", **scenario: object) -> Path:
     """Write the program; returns its path.
 
     :param fault: what goes wrong, "" for nothing
-    :param scenario: `version`, `overfull_below_ns`, `error_status`, `quiet_error` (no line of our own after the error)
+    :param scenario: `version`, `overfull_below_ns` and `overfull_above_percent` (clock and utilisation),
+        `error_status`, `quiet_error` (no line of our own after the error)
     """
     folder.mkdir(parents=True, exist_ok=True)
     described = {
@@ -148,6 +150,7 @@ def write_stand_in(folder: Path, fault: str = "", **scenario: object) -> Path:
         "data": str(DATA),
         "table": table(),
         "overfull_below_ns": 0.0,
+        "overfull_above_percent": 0.0,
         "error_status": 1,
         "quiet_error": False,
     }

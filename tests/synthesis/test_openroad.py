@@ -23,6 +23,7 @@ from prefixrl.synthesis.constraints import default_constraints
 from prefixrl.synthesis.curve import CurvePoint
 from prefixrl.synthesis.evaluator import Evaluator, evaluation_key, make_evaluator
 from prefixrl.synthesis.openroad import OpenroadEvaluator
+from prefixrl.synthesis.openroad.recipe import Recipe
 from prefixrl.synthesis.pdk import load_pdk
 from prefixrl.synthesis.service import EvaluationService
 
@@ -62,7 +63,7 @@ def test_a_curve_of_placed_netlists(make: Make, tmp_path: Path) -> None:
     assert len(curve.points) >= 5
     assert curve.smallest.delay_ns == pytest.approx(0.4993)
     assert curve.fastest.delay_ns < 0.35
-    assert {point.recipe for point in curve.points} <= {run.recipe for run in evaluator.runs}
+    assert {point.recipe for point in curve.points} <= {str(run.recipe) for run in evaluator.runs}
     assert not list((tmp_path / "temporary").iterdir())
 
 
@@ -82,7 +83,7 @@ def test_a_point_of_another_circuit_or_build_is_refused(make: Make) -> None:
     point = evaluator.evaluate(CIRCUIT, CONSTRAINTS).fastest
     with pytest.raises(EvaluationFailed, match=r"the recipe 'area c10000' must give"):
         evaluator.realize(CIRCUIT, CONSTRAINTS, dataclasses.replace(point, area_um2=1.0), "adder")
-    for recipe in ("", "area", "area c", "area c1 [exec x]", "area b4 q10", "diagonal c300", "area c-1"):
+    for recipe in ("", "area", "area c", "area c1 [exec x]", "area b4 q10", "diagonal c300", "area c-1", "area c1 u4"):
         with pytest.raises(EvaluationFailed, match="a recipe must be"):
             evaluator.realize(CIRCUIT, CONSTRAINTS, CurvePoint(1.0, 1.0, recipe), "adder")
 
@@ -91,7 +92,7 @@ def test_clocks_and_starting_netlists_can_be_chosen(make: Make, tmp_path: Path) 
     evaluator = make(clocks_ns=[0.4, 0.3012], polarities=["area", "level"])
     evaluator.evaluate(CIRCUIT, CONSTRAINTS)
     assert clocks_called(tmp_path / "tool") == [0.4, 0.3012, 0.4, 0.3012]
-    assert [run.recipe for run in evaluator.runs] == ["area c400", "area c301.2", "level c400", "level c301.2"]
+    assert [str(run.recipe) for run in evaluator.runs] == ["area c400", "area c301.2", "level c400", "level c301.2"]
 
 
 def test_the_key_follows_settings_and_tool_but_not_limits(make: Make) -> None:
@@ -140,6 +141,22 @@ def test_too_tight_a_clock_is_a_recorded_failure_of_that_point(status: int, quie
         "OpenROAD failed at step repair: DPL-0038 Utilization greater than 100%, impossible to legalize"
     )
     assert len(curve.points) >= 3
+
+
+@pytest.mark.parametrize(("fits_percent", "recipe"), [(34.0, "area c320 u33.75"), (23.0, "area c320 u22.5")])
+def test_cells_that_do_not_fit_are_given_more_room(fits_percent: float, recipe: str, make: Make) -> None:
+    scenario = {"overfull_below_ns": 0.37, "overfull_above_percent": fits_percent}
+    evaluator = make(scenario=scenario, clocks_ns=(0.5, 0.32))
+    points = evaluator.evaluate(CIRCUIT, CONSTRAINTS).points
+    assert [point.recipe for point in points] == [recipe, "area c500"]
+    netlist = evaluator.realize(CIRCUIT, CONSTRAINTS, points[0], "adder")
+    assert netlist.area_um2(LIBRARY) == pytest.approx(points[0].area_um2, abs=1e-6)
+
+
+@pytest.mark.parametrize("clock_ns", [1e-4, 0.3105, 123.4567, 1e6])
+def test_recipes_lead_to_the_same_clock(clock_ns: float) -> None:
+    for recipe in (Recipe("area", round(1000 * clock_ns, 1)), Recipe("level", round(1000 * clock_ns, 1), 33.75)):
+        assert Recipe.parse(str(recipe)) == recipe
 
 
 def test_all_clocks_failing_is_a_failure_with_the_reason(make: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shutil
@@ -16,7 +17,8 @@ from prefixrl.graphs.structures import structure
 from prefixrl.synthesis.constraints import default_constraints
 from prefixrl.synthesis.openroad import OpenroadEvaluator
 from prefixrl.synthesis.openroad.templates import STEPS, fill
-from prefixrl.synthesis.pdk import load_pdk
+from prefixrl.synthesis.pdk import Pdk, load_pdk
+from prefixrl.synthesis.pdk_places import LayerRc
 from prefixrl.tools import find_tool
 
 PDK = load_pdk()
@@ -30,7 +32,7 @@ needs_tclsh = pytest.mark.skipif(shutil.which("tclsh") is None, reason="tclsh is
 def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Makes an evaluator on a build of OpenROAD whose commands are Tcl stand-ins."""
 
-    def make(which: str = "new", fault: str = "", **options: object) -> OpenroadEvaluator:
+    def make(which: str = "new", fault: str = "", pdk: Pdk = PDK, **options: object) -> OpenroadEvaluator:
         program = tmp_path / f"openroad-{which}-{fault}"
         script = tmp_path / f"{program.name}.tcl"
         script.write_text(
@@ -45,7 +47,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         program.chmod(0o755)
         monkeypatch.setenv("OPENROAD_EXE", str(program))
         options.setdefault("clocks_ns", (0.4,))
-        return OpenroadEvaluator(PDK, work_folder=tmp_path / "work", **options)
+        return OpenroadEvaluator(pdk, work_folder=tmp_path / "work", **options)
 
     return make
 
@@ -124,6 +126,14 @@ def test_free_pins_are_left_to_openroad(build, tmp_path: Path) -> None:
 
 
 @needs_tclsh
+def test_an_average_over_layers_stands_for_the_signal_wires(build, tmp_path: Path) -> None:
+    averaged = dataclasses.replace(PDK, signal_rc=LayerRc(kohm_per_um=2.07259e-3, ff_per_um=0.173072))
+    build(pdk=averaged).evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
+    assert calls(log_of(tmp_path), "set_wire_rc") == ["-signal -resistance 0.00207259 -capacitance 0.173072"]
+    assert OpenroadEvaluator(PDK).version != OpenroadEvaluator(averaged).version
+
+
+@needs_tclsh
 def test_density_without_the_builds_help(build, tmp_path: Path) -> None:
     build(fault="density").evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
     assert calls(log_of(tmp_path), "global_placement") == ["-density 0.55"]
@@ -134,6 +144,35 @@ def test_a_full_core_still_gives_a_point(build, tmp_path: Path) -> None:
     curve = build(fault="full").evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
     assert len(curve.points) == 1
     assert "PREFIXRL note repair_timing RSZ-0025" in log_of(tmp_path)
+
+
+@needs_tclsh
+def test_cells_that_overlap_are_placed_again_by_the_other_legalizer(build, tmp_path: Path) -> None:
+    curve = build(fault="illegal").evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
+    assert len(curve.points) == 1
+    log = log_of(tmp_path)
+    assert calls(log, "detailed_placement") == ["", "-use_diamond_legalizer"]
+    assert len(calls(log, "check_placement")) == 2
+
+
+@needs_tclsh
+@pytest.mark.parametrize("which", ["new", "old"])
+def test_cells_that_overlap_in_the_end_are_no_placement(which: str, build, tmp_path: Path) -> None:
+    evaluator = build(which, "never legal")
+    with pytest.raises(EvaluationFailed, match="step repair: DPL-0033 detailed placement checks failed"):
+        evaluator.evaluate(Circuit("adder", structure("sklansky", 8)), CONSTRAINTS)
+    logs = sorted((tmp_path / "work").glob("*/openroad.log"))
+    assert len(logs) == 3, "tried with more room, twice"
+    assert {len(calls(log.read_text(), "detailed_placement")) for log in logs} == {2 if which == "new" else 1}
+
+
+@needs_tclsh
+def test_technology_is_read_before_cells_however_the_files_are_named(build, tmp_path: Path) -> None:
+    build(pdk=dataclasses.replace(PDK, lef=PDK.lef[::-1])).evaluate(
+        Circuit("adder", structure("sklansky", 8)), CONSTRAINTS
+    )
+    (folder,) = (tmp_path / "work").iterdir()
+    assert (folder / "geometry0.lef").resolve() == PDK.lef[0].resolve()
 
 
 @needs_tclsh

@@ -29,6 +29,8 @@ from prefixrl.synthesis.sizer import AbcSizer
 from prefixrl.synthesis.yosys import YosysEvaluator
 from prefixrl.tools import find_tool, run_tool
 
+DATA = Path(__file__).parent / "data" / "opensta"
+
 no_sta = pytest.mark.skipif(find_tool("sta") is None, reason="OpenSTA is not installed (program sta; Debian: opensta)")
 
 
@@ -232,6 +234,22 @@ def test_the_lies_are_lies_by_one_thing_each(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("PREFIXRL_STA", str(write_liar(tmp_path, sys.executable, _answer())))
     with SignoffTimer(PDK, timeout_s=5) as honest:
         assert math.isclose(honest.time(NETLIST, CIRCUIT, CONSTRAINTS).delay_ns, 0.1)
+
+
+@pytest.mark.parametrize("version", ["2.0.17", "3.1.0"])
+def test_what_old_and_new_builds_print_is_read(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recorded from Debian's build of 2019 and from one of August 2026: slacks and arrivals are printed otherwise."""
+    answer = (DATA / f"sklansky4-{version}.txt").read_text()
+    monkeypatch.setenv("PREFIXRL_STA", str(write_liar(tmp_path, sys.executable, answer)))
+    with SignoffTimer(PDK, timeout_s=5) as replayed:
+        timing = replayed.time(NETLIST, CIRCUIT, CONSTRAINTS)
+    assert (timing.delay_ns, timing.slack_ns, timing.output) == (0.192532, pytest.approx(0.807468, abs=1e-6), "sum[3]")
+    assert timing.path.count("data arrival time") == 2
+
+
+@needs_sta
+def test_the_recorded_figures_are_still_those_of_this_build(timer: SignoffTimer) -> None:
+    assert timer.time(NETLIST, CIRCUIT, CONSTRAINTS).delay_ns == pytest.approx(0.192532, rel=1e-5)
 
 
 @needs_sta

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,34 +18,37 @@ from prefixrl.errors import EvaluationFailed, InputError, ToolError
 from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
 from prefixrl.synthesis.openroad.flow import RunInputs, RunResult, run_flow
+from prefixrl.synthesis.openroad.recipe import Recipe
 from prefixrl.synthesis.openroad.report import Refused, Unbelievable
 from prefixrl.synthesis.openroad.scripts import make_scripts
-from prefixrl.synthesis.openroad.settings import OpenroadSettings
+from prefixrl.synthesis.openroad.settings import MINIMUM_UTILIZATION_PERCENT, OpenroadSettings
 from prefixrl.synthesis.openroad.targets import Outcome, next_clock
 from prefixrl.synthesis.openroad.technology import technology_of
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.tools import require_tool
 
-VERSION = 1
+VERSION = 2
 """Rises whenever the curve of any circuit could change (scripts, targets, parsing); part of evaluation keys."""
 
 OPTIONS = (*(field.name for field in fields(OpenroadSettings)), "work_folder")
 """What `make_evaluator("openroad", pdk, ...)` takes."""
 
+# Where the repaired cells found no place, the run is done again in a core with so much of the utilisation.
+_ROOMIER = (0.75, 0.5)
+
 logger = logging.getLogger(__name__)
-_RECIPE = re.compile(r"(area|speed|level) c([1-9][0-9]{0,9}|0)(\.[0-9])?")
 
 
 @dataclass(frozen=True)
 class Run:
     """One run of OpenROAD.
 
-    :param recipe: starting netlist and clock, as `area c310.5` (ps)
+    :param recipe: how it was made; the last try, where there were several
     :param point: what came of it; None for a failure
     :param failure: one line; None for a success
     """
 
-    recipe: str
+    recipe: Recipe
     point: CurvePoint | None
     failure: str | None
 
@@ -93,7 +95,7 @@ class OpenroadEvaluator:
         for polarity in self.settings.polarities:
             netlist = map_structure(circuit, self._library, polarity=polarity)
             for clock_ps in self._clocks(runs, polarity):
-                runs.append(self._try(circuit, constraints, netlist, f"{polarity} c{clock_ps:g}", crashes))
+                runs.append(self._point(circuit, constraints, netlist, Recipe(polarity, clock_ps), crashes))
         self.runs = tuple(runs)
         points = tuple(run.point for run in runs if run.point is not None)
         if points:
@@ -110,12 +112,11 @@ class OpenroadEvaluator:
         :raises InputError: the module's name is not an identifier
         :raises ToolError: OpenROAD ran past the time-out or crashed
         """
-        if _RECIPE.fullmatch(point.recipe) is None:
-            raise EvaluationFailed(f"a recipe must be a polarity and a clock in ps such as c310.5: {point.recipe!r}")
-        named = map_structure(circuit, self._library, module, point.recipe.split(" ")[0])
+        recipe = Recipe.parse(point.recipe)
+        named = map_structure(circuit, self._library, module, recipe.polarity)
         structural = replace(named, module=circuit.default_module)
         try:
-            result = self._run(circuit, constraints, structural, point.recipe)
+            result = self._run(circuit, constraints, structural, recipe)
         except Refused as error:
             raise EvaluationFailed(str(error)) from error
         except Unbelievable as error:
@@ -142,29 +143,45 @@ class OpenroadEvaluator:
                 return
             yield clock_ps
 
-    def _try(
-        self, circuit: Circuit, constraints: Constraints, netlist: Netlist, recipe: str, crashes: list[str]
+    def _point(
+        self, circuit: Circuit, constraints: Constraints, netlist: Netlist, recipe: Recipe, crashes: list[str]
     ) -> Run:
-        """One run whose failure is a result; a crash is tried once more."""
-        failure = ""
+        """One clock whose failure is a result; cells that do not fit are given more room."""
+        run, lacks_room = self._try(circuit, constraints, netlist, recipe, crashes)
+        for share in _ROOMIER:
+            if not lacks_room:
+                break
+            percent = max(round(share * self.settings.utilization_percent, 3), MINIMUM_UTILIZATION_PERCENT)
+            roomier = recipe._replace(utilization_percent=percent)
+            run, lacks_room = self._try(circuit, constraints, netlist, roomier, crashes)
+        return run
+
+    def _try(
+        self, circuit: Circuit, constraints: Constraints, netlist: Netlist, recipe: Recipe, crashes: list[str]
+    ) -> tuple[Run, bool]:
+        """One run, and whether it failed for want of room; a crash is tried once more."""
+        failure, lacks_room = "", False
         for _ in range(2):
             try:
                 result = self._run(circuit, constraints, netlist, recipe)
             except Refused as error:
-                failure = str(error)
+                failure, lacks_room = str(error), error.lacks_room
                 break
             except Unbelievable as error:
                 failure = str(error)
                 crashes.append(failure)
             else:
-                return Run(recipe, CurvePoint(result.delay_ns, result.area_um2, recipe), None)
+                return Run(recipe, CurvePoint(result.delay_ns, result.area_um2, str(recipe)), None), False
         logger.info("openroad: no point for %s of %s bits at %s: %s", circuit.kind, circuit.width, recipe, failure)
-        return Run(recipe, None, failure)
+        return Run(recipe, None, failure), lacks_room
 
-    def _run(self, circuit: Circuit, constraints: Constraints, netlist: Netlist, recipe: str) -> RunResult:
-        clock_ns = float(recipe.split(" c")[1]) / 1000
+    def _run(self, circuit: Circuit, constraints: Constraints, netlist: Netlist, recipe: Recipe) -> RunResult:
+        clock_ns = recipe.clock_ps / 1000
         area_um2 = netlist.area_um2(self._library)
-        scripts, links = make_scripts(circuit, netlist, self.pdk, self._technology, self.settings, area_um2)
+        settings = self.settings
+        if recipe.utilization_percent is not None:
+            settings = replace(settings, utilization_percent=recipe.utilization_percent)
+        scripts, links = make_scripts(circuit, netlist, self.pdk, self._technology, settings, area_um2)
         inputs = RunInputs(netlist, constraints.to_sdc(circuit, clock_ns), clock_ns, scripts, links)
         with self._folder(circuit, constraints, recipe) as folder:
             return run_flow(
@@ -178,13 +195,13 @@ class OpenroadEvaluator:
             )
 
     @contextmanager
-    def _folder(self, circuit: Circuit, constraints: Constraints, recipe: str) -> Iterator[Path]:
+    def _folder(self, circuit: Circuit, constraints: Constraints, recipe: Recipe) -> Iterator[Path]:
         """A new folder for one run."""
         if self.work_folder is None:
             with tempfile.TemporaryDirectory(prefix="prefixrl-openroad-", ignore_cleanup_errors=True) as name:
                 yield Path(name)
             return
-        label = f"{circuit.kind}{circuit.width}-{recipe.replace(' ', '-')}"
+        label = f"{circuit.kind}{circuit.width}-{str(recipe).replace(' ', '-')}"
         try:
             self.work_folder.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix=f"{label}-", dir=self.work_folder))
@@ -199,7 +216,7 @@ class OpenroadEvaluator:
 
 
 def _outcome(run: Run) -> Outcome:
-    clock_ps = float(run.recipe.split(" c")[1])
+    clock_ps = run.recipe.clock_ps
     if run.point is None:
         return Outcome(clock_ps, None, None)
     assert math.isfinite(run.point.delay_ns)

@@ -84,6 +84,14 @@ def read_lefs(paths: Iterable[Path]) -> LefLibrary:
     return LefLibrary(tuple(layers.values()), known, areas, sites, digest)
 
 
+def technology_first(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The same files, those with routing layers before those without: OpenROAD knows no cell before the layers.
+
+    :raises InputError: a file cannot be read
+    """
+    return tuple(sorted(paths, key=lambda path: not _read(path, *_stamp(path)).layers))
+
+
 def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()

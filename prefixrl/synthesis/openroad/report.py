@@ -30,8 +30,18 @@ _STAGE_AREA = re.compile(r"^STAGE area ([\d.]+)\s*$", re.MULTILINE)
 _NOT_REPAIRED = re.compile(r"^\[WARNING RSZ-0062\]", re.MULTILINE)
 
 
+# What a larger core mends: cells without a legal place (36 and 33 in older builds, 38 in newer), or more of them or
+# of pins than fit to begin with.
+_NO_ROOM = re.compile(r"\b(?:DPL-00(?:33|36|38)|GPL-0301|PPL-0024)\b")
+
+
 class Refused(PrefixrlError):
     """OpenROAD said in its own words why it cannot do a run; doing it again would end the same."""
+
+    @property
+    def lacks_room(self) -> bool:
+        """Whether the cells or pins did not fit the core."""
+        return _NO_ROOM.search(str(self)) is not None
 
 
 class Unbelievable(PrefixrlError):

@@ -10,6 +10,7 @@ from prefixrl.circuits.kinds import Circuit
 from prefixrl.circuits.netlist import Netlist
 from prefixrl.errors import InputError
 from prefixrl.synthesis.openroad import templates
+from prefixrl.synthesis.openroad.lef import technology_first
 from prefixrl.synthesis.openroad.pins import Pin, datapath_pins
 from prefixrl.synthesis.openroad.settings import OpenroadSettings
 from prefixrl.synthesis.openroad.technology import Technology
@@ -33,7 +34,7 @@ def make_scripts(
     :param area_um2: of the netlist
     :raises InputError: a name of the PDK that is more than a name
     """
-    lefs = {f"geometry{number}.lef": path for number, path in enumerate(pdk.lef)}
+    lefs = {f"geometry{number}.lef": path for number, path in enumerate(technology_first(pdk.lef))}
     liberties = {f"timing{number}.lib": path for number, path in enumerate(pdk.plain_liberty())}
     values = {
         "steps": " ".join(templates.STEPS),
@@ -48,7 +49,7 @@ def make_scripts(
         "horizontal": technology.horizontal.name,
         "vertical": technology.vertical.name,
         "layer_rc": "\n".join(f"  {name} {r:.6g} {c:.6g}" for name, (r, c) in technology.layer_rc.items()),
-        "signal_layer": technology.signal_layer,
+        "signal_wires": _signal_wires(technology),
         "density": f"{settings.density:g}",
         "skip_last_gasp": "0" if settings.last_gasp else "1",
     }
@@ -70,6 +71,13 @@ def _pin_list(pins: tuple[Pin, ...]) -> str:
     return "\n".join(
         f"  {{{pin.name}}} {pin.place:.5f}" if "[" in pin.name else f"  {pin.name} {pin.place:.5f}" for pin in pins
     )
+
+
+def _signal_wires(technology: Technology) -> str:
+    if technology.signal_rc is None:
+        return f"-layer {technology.signal_layer}"
+    kohm_per_um, ff_per_um = technology.signal_rc
+    return f"-resistance {kohm_per_um:.6g} -capacitance {ff_per_um:.6g}"
 
 
 def _cell_pattern(name: str) -> str:

@@ -9,6 +9,7 @@ from prefixrl.circuits.polarity import POLARITIES
 from prefixrl.errors import InputError
 
 PIN_ORDERS = ("datapath", "free")
+MINIMUM_UTILIZATION_PERCENT = 5.0
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class OpenroadSettings:
     """Settings of the `openroad` evaluator.
 
     :param utilization_percent: cell area over core area before repair. The default leaves room for growth: at 60 to 70
-        tight clocks ended with more cells than fit (DPL-0038)
+        tight clocks ended with more cells than fit (DPL-0038). A run that ends so is done again at three quarters of
+        it, then at half, which the point's recipe tells
     :param aspect_ratio: height of the core over its width; made smaller where the pins would not fit side by side
     :param core_space_um: margin between the core and the edge of the die
     :param density: target density of global placement; raised where the cells need more
@@ -46,7 +48,7 @@ class OpenroadSettings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "polarities", _tuple(self.polarities, "polarities"))
         object.__setattr__(self, "clocks_ns", _tuple(self.clocks_ns, "clocks_ns"))
-        _between("the utilisation", self.utilization_percent, 5, 95, "percent")
+        _between("the utilisation", self.utilization_percent, MINIMUM_UTILIZATION_PERCENT, 95, "percent")
         _between("the aspect ratio", self.aspect_ratio, 0.05, 20)
         _between("the core space", self.core_space_um, 0, 1000, "um")
         _between("the placement density", self.density, 0.05, 1)

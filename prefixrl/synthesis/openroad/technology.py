@@ -23,6 +23,7 @@ class Technology:
     :param site: placement site
     :param layer_rc: layer -> (kOhm per um, fF per um); layers that are not in it keep what the LEF says
     :param signal_layer: the layer that stands for all signal wires
+    :param signal_rc: (kOhm per um, fF per um) that stand for them instead, where the PDK states such an average
     :param horizontal: layer of the pins on the left and right edges
     :param vertical: layer of the pins on the top and bottom edges
     """
@@ -31,13 +32,14 @@ class Technology:
     site: str
     layer_rc: Mapping[str, tuple[float, float]]
     signal_layer: str
+    signal_rc: tuple[float, float] | None
     horizontal: LefLayer
     vertical: LefLayer
 
     @property
     def digest(self) -> str:
         """SHA-256 of everything here that a placement depends on."""
-        parts = [self.lef.digest, self.site, sorted(self.layer_rc.items()), self.signal_layer]
+        parts = [self.lef.digest, self.site, sorted(self.layer_rc.items()), self.signal_layer, self.signal_rc]
         return hashlib.sha256(repr([*parts, self.horizontal.name, self.vertical.name]).encode()).hexdigest()
 
 
@@ -57,14 +59,21 @@ def technology_of(pdk: Pdk) -> Technology:
     layer_rc = {name: (layer.kohm_per_um, layer.ff_per_um) for name, layer in pdk.layer_rc.items()}
     for name, values in layer_rc.items():
         _layer(name, lef, pdk)
-        if len(values) != 2 or not all(math.isfinite(value) and value > 0 for value in values):
-            raise InputError(f"resistance and capacitance of layer {name} must be finite and above 0: {values!r}")
-    if signal_layer.name not in layer_rc and not signal_layer.has_capacitance:
+        _check_rc(f"layer {name}", values)
+    signal_rc = None if pdk.signal_rc is None else (pdk.signal_rc.kohm_per_um, pdk.signal_rc.ff_per_um)
+    if signal_rc is not None:
+        _check_rc("signal wires", signal_rc)
+    elif signal_layer.name not in layer_rc and not signal_layer.has_capacitance:
         raise InputError(f"{pdk.name} must state resistance and capacitance of its signal layer: {signal_layer.name}")
     for name in (site, *layer_rc, signal_layer.name, horizontal.name, vertical.name):
         if _NAME.fullmatch(name) is None:
             raise InputError(f"a site or layer must be named by letters, digits, '_' and '.': {name!r}")
-    return Technology(lef, site, layer_rc, signal_layer.name, horizontal, vertical)
+    return Technology(lef, site, layer_rc, signal_layer.name, signal_rc, horizontal, vertical)
+
+
+def _check_rc(what: str, values: tuple[float, float]) -> None:
+    if not all(math.isfinite(value) and value > 0 for value in values):
+        raise InputError(f"resistance and capacitance of {what} must be finite and above 0: {values!r}")
 
 
 def _pin_layers(pdk: Pdk, lef: LefLibrary) -> tuple[LefLayer, LefLayer]:

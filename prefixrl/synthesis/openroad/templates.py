@@ -127,7 +127,12 @@ proc prefixrl_tracks {layer low high} {
 # Neighbours that want one track are moved on; where more pins than tracks are left, the run ends.
 proc prefixrl_place_pins {edge pins} {
   set block [ord::get_db_block]
-  set layer [[ord::get_db_tech] findLayer @vertical@]
+  set technology [ord::get_db_tech]
+  set layer [$technology findLayer @vertical@]
+  # `place_pin` divides by the manufacturing grid, which a LEF need not state.
+  if {[$technology getManufacturingGrid] < 1} {
+    $technology setManufacturingGrid 1
+  }
   set units [expr {double([$block getDbUnitsPerMicron])}]
   set die [$block getDieArea]
   set core [$block getCoreArea]
@@ -172,7 +177,7 @@ foreach {layer resistance capacitance} {
 } {
   set_layer_rc -layer $layer -resistance $resistance -capacitance $capacitance
 }
-set_wire_rc -signal -layer @signal_layer@
+set_wire_rc -signal @signal_wires@
 # Older builds end with GPL-0302 where newer ones raise a density that is too low.
 if {[catch {gpl::get_global_placement_uniform_density} uniform]} {
   set core [[ord::get_db_block] getCoreArea]
@@ -202,6 +207,14 @@ if {[catch {repair_timing {*}$options} message]} {
   }
 }
 detailed_placement
+# Builds of 2026 only warn of cells that still overlap (DPL-0701); their older legalizer may find places for them.
+if {[catch {check_placement} message]} {
+  prefixrl_mark note check_placement $message
+  if {[prefixrl_knows detailed_placement -use_diamond_legalizer]} {
+    detailed_placement -use_diamond_legalizer
+  }
+  check_placement
+}
 estimate_parasitics -placement
 """
 

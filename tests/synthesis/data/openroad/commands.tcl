@@ -99,7 +99,16 @@ proc block {what args} {
 proc rectangle {which side} { dbu [lindex $::state($which) [dict get {xMin 0 yMin 1 xMax 2 yMax 3} $side]] }
 proc instance {cell what} { return [list master $cell] }
 proc master {cell what} { dbu [lindex $::size($cell) [dict get {getWidth 0 getHeight 1} $what]] }
-proc technology {what name} { return [list layer $name] }
+# The grid is not stated, as in some LEF files; `place_pin` would then divide by 0.
+set state(grid) 0
+proc technology {what args} {
+  switch $what {
+    findLayer { return [list layer [lindex $args 0]] }
+    getManufacturingGrid { return $::state(grid) }
+    setManufacturingGrid { set ::state(grid) [lindex $args 0] }
+    default { error "technology $what" }
+  }
+}
 proc layer {name what} { dbu [expr {$what eq "getPitch" ? 0.19 : 0.07}] }
 proc grid {what} {
   if {$::prefixrl_fault eq "tracks"} { return _e0f1_p_std__vectorT_int_t }
@@ -118,6 +127,7 @@ proc place_pin {args} {
   foreach pair [list [dict get $o -location] [dict get $o -pin_size]] {
     if {[llength $pair] != 2} { utl_error PPL-0068 "-location is not a list of 2 values." }
   }
+  if {$::state(grid) % $::state(grid)} { error "the manufacturing grid" }
   if {$::prefixrl_fault eq "pins"} { utl_error PPL-0034 "Pin has dimension less than the min width." }
   puts "PIN [dict get $o -pin_name] [dict get $o -location] [dict get $o -pin_size]"
 }
@@ -162,9 +172,24 @@ proc repaired {} {
   return 1
 }
 proc repair_design {args} { call repair_design {*}$args }
-proc detailed_placement {args} {
-  call detailed_placement {*}$args
+if {$prefixrl_build eq "new"} {
+  proc detailed_placement {args} { legalize $args {-use_diamond_legalizer} }
+} else {
+  proc detailed_placement {args} { legalize $args {} }
+}
+proc legalize {words flags} {
+  call detailed_placement {*}$words
+  options detailed_placement $words {-max_displacement} $flags
   if {$::prefixrl_fault eq "overfull"} { utl_error DPL-0038 "Utilization greater than 100%, impossible to legalize" }
+  set ::state(legal) [expr {$::prefixrl_fault ne "never legal" && ($words ne "" || $::prefixrl_fault ne "illegal")}]
+  if {!$::state(legal)} {
+    puts "\[WARNING DPL-0701\] NegotiationLegalizer did not fully converge. Violations remain: 3"
+  }
+}
+proc check_placement {args} {
+  call check_placement {*}$args
+  options check_placement $args {} {-verbose}
+  if {!$::state(legal)} { utl_error DPL-0033 "detailed placement checks failed during check placement." }
 }
 proc report_worst_slack {args} { puts "worst slack max [format %.2f $::state(slack)]" }
 proc report_design_area {} { puts "Design area [format %.0f [total]] um^2 45% utilization." }

@@ -9,7 +9,7 @@ proc read_lef {file} {
   }
 }
 foreach name {set_dont_use initialize_floorplan make_tracks place_pin place_pins set_layer_rc global_placement
-    estimate_parasitics repair_design detailed_placement report_design_area} {
+    estimate_parasitics repair_design detailed_placement check_placement report_design_area} {
   proc $name {args} {}
 }
 proc set_wire_rc {args} { catch {set_wire_load_mode top} }
@@ -39,7 +39,7 @@ proc block {what args} {
 }
 proc dbu {um} { expr {round($um * 2000)} }
 proc rectangle {side} { dbu [expr {$side in {xMax yMax} ? 40 : 0}] }
-proc technology {what name} { return layer }
+proc technology {what args} { return [expr {$what eq "findLayer" ? "layer" : 5}] }
 proc layer {what} { dbu 0.07 }
 proc grid {what} { set xs {}; for {set x 190} {$x < 80000} {incr x 380} { lappend xs $x }; return $xs }
 # The database's objects are commands: one for all instances of a cell, one for the cell.
