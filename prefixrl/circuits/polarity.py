@@ -27,7 +27,7 @@ POLARITIES = ("area", "speed", "level")
 _DESCENT_SWEEPS = 50
 # On random graphs descent alone ends 2 to 4 % above the integer-programming optimum, with this annealing (in inverter
 # areas; 50 times as many sweeps gain 0.1 %) 0.5 to 1 %, at 0.5 ms for a 32-bit adder.
-_ANNEALING_SWEEPS = 40
+ANNEALING_SWEEPS = 40
 _TEMPERATURES = (0.5, 0.15)
 
 
@@ -66,10 +66,11 @@ def form_table(areas: dict[str, float]) -> FormTable:
     )
 
 
-def choose_forms(network: LogicNetwork, table: FormTable, polarity: str) -> list[int]:
+def choose_forms(network: LogicNetwork, table: FormTable, polarity: str, sweeps: int = ANNEALING_SWEEPS) -> list[int]:
     """The number of the form of every node.
 
     :param polarity: one of `POLARITIES`
+    :param sweeps: of the annealing
     :raises InputError: another policy
     """
     if polarity not in POLARITIES:
@@ -88,7 +89,7 @@ def choose_forms(network: LogicNetwork, table: FormTable, polarity: str) -> list
     problem = (types, operands, needed, table.first, table.needs, table.outputs, table.areas, costs)
     improve_forms(chosen, *problem, _DESCENT_SWEEPS)
     hottest, coldest = (temperature * table.inverter_area for temperature in _TEMPERATURES)
-    anneal_forms(chosen, *problem, _ANNEALING_SWEEPS, hottest, coldest)
+    anneal_forms(chosen, *problem, sweeps, hottest, coldest)
     improve_forms(chosen, *problem, _DESCENT_SWEEPS)
     return [int(form) for form in chosen]
 

@@ -64,8 +64,8 @@ def effort_options(name: str, effort: str) -> dict[str, str]:
 def make_evaluator(name: str, pdk: Pdk, **options: Any) -> Evaluator:
     """An evaluator by its name.
 
-    :param options: `effort` ("fast" or "full") for "native" and "yosys", `check_rtl` for "yosys"; the fields of
-        `OpenroadSettings` and `work_folder` for "openroad"; none for "analytic"
+    :param options: `effort` ("fast" or "full") for "native" and "yosys", `wires` for "native", `check_rtl` for "yosys";
+        the fields of `OpenroadSettings` and `work_folder` for "openroad"; none for "analytic"
     :raises InputError: no evaluator of that name, or an option that it does not have
     :raises ToolMissing: a program that it needs was not found
     """
@@ -76,7 +76,9 @@ def make_evaluator(name: str, pdk: Pdk, **options: Any) -> Evaluator:
 
     if name not in EVALUATOR_NAMES:
         raise InputError(f"the evaluator must be one of {', '.join(EVALUATOR_NAMES)}: {name!r}")
-    allowed = {"native": ("effort",), "yosys": ("effort", "check_rtl"), "openroad": OPTIONS, "analytic": ()}[name]
+    allowed = {"native": ("effort", "wires"), "yosys": ("effort", "check_rtl"), "openroad": OPTIONS, "analytic": ()}[
+        name
+    ]
     unknown = next((option for option in options if option not in allowed), None)
     if unknown is not None:
         known = ", ".join(allowed) or "none"

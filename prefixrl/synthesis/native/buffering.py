@@ -13,7 +13,7 @@ import numpy as np
 from prefixrl.compiling import inlined, kernel
 from prefixrl.synthesis.native.library import MAXIMUM_OPERANDS
 from prefixrl.synthesis.native.netlists import INPUTS, NODES
-from prefixrl.synthesis.native.timing import bracket, columns
+from prefixrl.synthesis.native.timing import bracket, columns, connect
 
 MAXIMUM_SINKS = 512
 """Nets of more sinks are buffered by their first ones only."""
@@ -102,6 +102,12 @@ def clear_gate(net, timing, slopes, node):
 
 
 @inlined
+def readers(net, node):
+    """Pins and ports that a net feeds, as `connect` found them."""
+    return net.sink_first[node + 1] - net.sink_first[node] + net.ports[node]
+
+
+@inlined
 def _best_buffer(tables, net, around, timing, slopes, node, buffers, price, sorting, count):
     """The buffer and the number of sinks behind it that change area + price * delay most: (change, cell, sinks)."""
     best, best_cell, best_sinks = -_WORTH_UM2, -1, 0
@@ -115,7 +121,7 @@ def _best_buffer(tables, net, around, timing, slopes, node, buffers, price, sort
         flow_0 += slopes.through[sink, operand, 0] + slopes.through[sink, operand, 1]
         flow_1 += slopes.through[sink, operand, 2] + slopes.through[sink, operand, 3]
         least_slack = sorting.slack[moved - 1]
-        if moved == count and net.ports[node] == 0:
+        if (moved == count and net.ports[node] == 0) or moved > around.figures[2]:
             break  # a buffer for all is a stronger driver, which sizing sees to
         for rank in range(tables.family_first[buffers], tables.family_first[buffers + 1]):
             cell = tables.members[rank]
@@ -169,6 +175,34 @@ def insert_buffers(tables, net, around, timing, slopes, buffers, price, sorting)
 
 
 @kernel
+def limit_fanout(tables, net, around, timing, slopes, buffers):
+    """Put buffers before the sinks of nets that have more than they may; leaves the netlist connected."""
+    limit = int(around.figures[2])
+    cell = tables.members[tables.family_first[buffers]]
+    changed = True
+    while changed:
+        changed = False
+        for node in range(net.size[NODES]):
+            excess = readers(net, node) - limit
+            first, last = net.sink_first[node], net.sink_first[node + 1]
+            while excess > 0 and last - first > 0:
+                gate = new_gate(net)
+                if gate < 0:
+                    return
+                clear_gate(net, timing, slopes, gate)
+                net.cell[gate], net.fanin[gate, 0] = cell, node
+                net.column[gate], net.row[gate] = net.column[node], net.row[node]
+                moved = min(min(limit, excess + 1), last - first)
+                for place in range(first, first + moved):
+                    sink = net.sinks[place] // MAXIMUM_OPERANDS
+                    net.fanin[sink, net.sinks[place] - sink * MAXIMUM_OPERANDS] = gate
+                first += moved
+                excess -= moved - 1
+                changed = True
+        connect(net)
+
+
+@kernel
 def remove_buffers(tables, net, around, timing, slopes, buffers, price):
     """Take out the buffers that are worth less than they cost; `connect` has to follow. Returns how many."""
     removed = 0
@@ -182,6 +216,9 @@ def remove_buffers(tables, net, around, timing, slopes, buffers, price):
             continue
         source = net.fanin[node, 0]
         if net.ports[node] > 0 or grown[node] or (source >= inputs and net.cell[source] < 0):
+            continue
+        limited = around.figures[2] < np.inf
+        if limited and (grown[source] or readers(net, source) - 1 + readers(net, node) > around.figures[2]):
             continue
         added_0 = timing.load[node, 0] - tables.pin_ff[cell, 0, 0]
         added_1 = timing.load[node, 1] - tables.pin_ff[cell, 0, 1]

@@ -18,6 +18,8 @@ from prefixrl.synthesis.native.library import NativeLibrary, native_library
 from prefixrl.synthesis.native.netlists import Net, Surroundings, netlist_of
 from prefixrl.synthesis.native.structure import Mapper
 from prefixrl.synthesis.native.sweep import AREA, DELAY, VIOLATIONS, Plan, Special, room_for, sweep
+from prefixrl.synthesis.native.timing import total_area
+from prefixrl.synthesis.native.wires import WIRES, wire_rc, wires_of
 from prefixrl.synthesis.pdk import Pdk
 
 VERSION = 1
@@ -25,18 +27,23 @@ VERSION = 1
 
 
 class Walk(NamedTuple):
-    """A sweep from one mapping."""
+    """A sweep from one mapping.
+
+    :param polarity: policy of the mapping, see `circuits.polarity`
+    :param annealing: sweeps of the annealing of its polarities
+    """
 
     polarity: str
+    annealing: int
     plan: Plan
 
 
 EFFORTS: dict[str, tuple[Walk, ...]] = {
-    "fast": (Walk("area", Plan(24, 0.05, 40.0, 0.02, 0.3, 4)),),
+    "fast": (Walk("area", 0, Plan(24, 0.3, 20.0, 0.03, 0.3, 4)),),
     "full": tuple(
-        Walk(polarity, Plan(steps, 0.05, 60.0, softness, keep, 5))
-        for polarity in ("area", "speed", "level")
-        for steps, softness, keep in ((100, 0.02, 0.15), (400, 0.02, 0.1), (400, 0.01, 0.15))
+        Walk(polarity, sweeps, Plan(steps, 0.05, 60.0, softness, keep, 5))
+        for polarity, sweeps in (("area", 40), ("area", 0), ("speed", 40))
+        for steps, softness, keep in ((400, 0.02, 0.1), (400, 0.03, 0.1), (400, 0.01, 0.15))
     ),
 }
 
@@ -46,26 +53,32 @@ class NativeEvaluator:
 
     :param pdk: what is synthesised to
     :param effort: "fast" (for the loop) or "full" (for reports)
-    :raises InputError: unknown effort, or a library that cannot be mapped to or timed
+    :param wires: "none" or "datapath", see `wires`
+    :raises InputError: unknown effort or wires, a PDK whose wires are not known, or a library that cannot be mapped to
+        or timed
     """
 
     name = "native"
 
-    def __init__(self, pdk: Pdk, effort: str = "fast") -> None:
+    def __init__(self, pdk: Pdk, effort: str = "fast", wires: str = "none") -> None:
         if effort not in EFFORTS:
             raise InputError(f"the effort must be one of {', '.join(EFFORTS)}: {effort!r}")
+        if wires not in WIRES:
+            raise InputError(f"wires must be one of {', '.join(WIRES)}: {wires!r}")
         self.pdk = pdk
+        self.wires = wires
+        self._rc = wire_rc(pdk) if wires == "datapath" else None
         self.effort = effort
         self._library = pdk.library()
-        self._drivers: dict[str, NativeLibrary] = {}
         self._native = native_library(self._library, pdk.timed_cells())
         self._mapper = Mapper(self._library, self._native)
         self._special = _special(self._native)
 
     @property
     def version(self) -> str:
-        """Own version, that of the mapping, effort."""
-        return f"{VERSION}, mapping {MAPPING_VERSION}, {self.effort}"
+        """Own version, that of the mapping, effort, and what wires are reckoned with."""
+        wires = "" if self.wires == "none" else f", {self.wires} wires"
+        return f"{VERSION}, mapping {MAPPING_VERSION}, {self.effort}{wires}"
 
     def evaluate(self, circuit: Circuit, constraints: Constraints) -> AreaDelayCurve:
         """The area-delay curve; every point of it is a netlist that `realize` makes.
@@ -107,11 +120,14 @@ class NativeEvaluator:
         return netlist_of(net, self._native, Netlist(module, circuit.inputs, circuit.outputs, ()))
 
     def _walk(self, circuit: Circuit, walk: Walk, around: Surroundings, last: int) -> tuple[np.ndarray, Net]:
-        net, halves = self._mapper.map(logic_network(circuit), walk.polarity, _room(circuit))
+        net, halves = self._mapper.map(logic_network(circuit), walk.polarity, _room(circuit), walk.annealing)
         if circuit.kind != "adder":
             halves = halves[:0]
+        tables = self._native.tables
+        if self._rc is not None:
+            around = around._replace(wire=wires_of(net, total_area(tables, net), self._rc))
         curve = np.zeros((walk.plan.steps + 1, 3))
-        sweep(self._native.tables, net, around, room_for(net), halves, self._special, walk.plan, curve, last)
+        sweep(tables, net, around, room_for(net), halves, self._special, walk.plan, curve, last)
         return curve, net
 
     def _surroundings(self, circuit: Circuit, constraints: Constraints) -> Surroundings:

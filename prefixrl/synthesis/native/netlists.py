@@ -54,7 +54,7 @@ class Surroundings(NamedTuple):
     :param figures: [3] output load in fF, longest slew in ns, most readers of a net; the latter two may be infinite
     :param arrivals: [I] when inputs switch, ns
     :param margins: [P] how much before the target outputs are due, ns
-    :param wire: [4] bit pitch and row height in um, fF per um, kohm per um; zeros for no wires
+    :param wire: [4] um per column, um per row, fF per um, kohm per um; zeros for no wires
     """
 
     driver: np.ndarray

@@ -7,7 +7,7 @@ one gate from the inputs and the XOR is two. The sum keeps the XOR.
 from __future__ import annotations
 
 from prefixrl.compiling import inlined, kernel
-from prefixrl.synthesis.native.buffering import clear_gate, new_gate, stage_delay
+from prefixrl.synthesis.native.buffering import clear_gate, new_gate, readers, stage_delay
 from prefixrl.synthesis.native.library import MAXIMUM_OPERANDS
 
 _WORTH_UM2 = 0.05
@@ -70,7 +70,7 @@ def _is_prefix(tables, net, sink):
 
 
 @kernel
-def split_propagates(tables, net, timing, slopes, halves, cells, price, limit):
+def split_propagates(tables, net, around, timing, slopes, halves, cells, price, limit):
     """Give propagates an OR where that is worth its area; `connect` has to follow. Returns how many.
 
     :param halves: int32 [H, 4] gate of the XOR-type propagate (-1 when it is done), its two operands, and whether the
@@ -86,6 +86,8 @@ def split_propagates(tables, net, timing, slopes, halves, cells, price, limit):
         cell = cells[halves[number, 3]]
         x, y = halves[number, 1], halves[number, 2]
         gain = _gain(tables, net, timing, slopes, half, cell, x, y, limit)
+        if max(readers(net, x), readers(net, y)) + 1 > around.figures[2]:
+            continue
         if gain <= 0.0 or price * gain - tables.area[cell] < _WORTH_UM2:
             continue
         gate = new_gate(net)

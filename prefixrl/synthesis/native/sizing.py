@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from prefixrl.compiling import inlined, kernel
 from prefixrl.synthesis.native.netlists import INPUTS, NODES
 from prefixrl.synthesis.native.slopes import idle
 from prefixrl.synthesis.native.timing import bracket, columns
 
-# Of a load that is beyond the cell's limit, um2 per fF.
+# What breaking a limit costs, in um2 per fF of load and per ns of slew.
 _OVERLOAD_UM2_PER_FF = 10.0
+_OVERSLEW_UM2_PER_NS = 1e3
 
 
 @inlined
-def cell_cost(tables, net, timing, slopes, node, cell, price):
+def cell_cost(tables, net, around, timing, slopes, node, cell, price):
     """Area and priced delay, as far as they depend on which cell a gate is; um2."""
     axis, slew_axis = tables.load_axis[cell], tables.slew_axis[cell]
     width = columns(tables, axis)
@@ -40,16 +43,22 @@ def cell_cost(tables, net, timing, slopes, node, cell, price):
         delay = c[p, 0] + c[p, 1] * slew + load * (c[p, 2] + c[p, 3] * slew)
         # Arcs of one operand and the same edges, under several conditions, share one flow: that of the worst.
         key = operand * 4 + 2 * edge_in + edge
-        worst = max(worst, delay) if key == last else delay
-        delays += flow * delay if key != last else 0.0
-        last = key
+        if key != last:
+            last, worst = key, delay
+            delays += flow * delay
+        elif delay > worst:
+            delays += flow * (delay - worst)
+            worst = delay
     delays += slopes.by_slew[node, 0] * slew_0 + slopes.by_slew[node, 1] * slew_1
     for operand in range(tables.operands[cell]):
         source = net.fanin[node, operand]
         delays += slopes.by_load[source, 0] * tables.pin_ff[cell, operand, 0]
         delays += slopes.by_load[source, 1] * tables.pin_ff[cell, operand, 1]
     over = max(0.0, max(load_0, load_1) - tables.maximum_ff[cell])
-    return tables.area[cell] + price * delays + _OVERLOAD_UM2_PER_FF * over
+    broken = _OVERLOAD_UM2_PER_FF * over
+    if around.figures[1] < np.inf:
+        broken += _OVERSLEW_UM2_PER_NS * max(0.0, max(slew_0, slew_1) - around.figures[1])
+    return tables.area[cell] + price * delays + broken
 
 
 @inlined
@@ -63,8 +72,18 @@ def set_cell(tables, net, timing, node, cell):
     net.cell[node] = cell
 
 
+@inlined
+def _within_limits(tables, net, around, timing, node):
+    """Whether a gate's load and slew are what they may be."""
+    load = max(timing.load[node, 0], timing.load[node, 1])
+    return (
+        load <= tables.maximum_ff[net.cell[node]]
+        and max(timing.slew[node, 0], timing.slew[node, 1]) <= around.figures[1]
+    )
+
+
 @kernel
-def resize(tables, net, timing, slopes, price):
+def resize(tables, net, around, timing, slopes, price):
     """Give every gate the best of its own cell and the next larger and smaller ones, sinks first.
 
     :returns: how many changed
@@ -79,13 +98,13 @@ def resize(tables, net, timing, slopes, price):
         family = tables.family[cell]
         rank = tables.rank[cell]
         first = tables.family_first[family]
-        if rank == first and idle(slopes, node) and timing.load[node, 0] <= tables.maximum_ff[cell]:
+        if rank == first and idle(slopes, node) and _within_limits(tables, net, around, timing, node):
             continue
-        best, least = cell, cell_cost(tables, net, timing, slopes, node, cell, price)
+        best, least = cell, cell_cost(tables, net, around, timing, slopes, node, cell, price)
         for place in range(max(first, rank - 1), min(tables.family_first[family + 1], rank + 2)):
             other = tables.members[place]
             if other != cell:
-                cost = cell_cost(tables, net, timing, slopes, node, other, price)
+                cost = cell_cost(tables, net, around, timing, slopes, node, other, price)
                 if cost < least:
                     best, least = other, cost
         if best != cell:

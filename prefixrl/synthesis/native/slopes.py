@@ -8,7 +8,6 @@ construction: what flows into a node is what flows out of it.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -59,8 +58,14 @@ def empty_slopes(capacity: int, outputs: int) -> Slopes:
 
 @inlined
 def _share(lateness):
-    """exp(-lateness), without what does not matter."""
-    return math.exp(-lateness) if lateness < 12.0 else 0.0
+    """About exp(-lateness), as (1 - lateness / 16)^16, which is quicker and ends at 0."""
+    base = 1.0 - lateness / 16.0
+    if base <= 0.0:
+        return 0.0
+    base *= base
+    base *= base
+    base *= base
+    return base * base
 
 
 @inlined
@@ -114,7 +119,7 @@ def _through_gate(tables, net, timing, slopes, node, softness, keep):
         p = tables.arcs[arc, 3] + row * width + (column_0 if edge == 0 else column_1)
         delay = c[p, 0] + c[p, 1] * slew + load * (c[p, 2] + c[p, 3] * slew)
         out = c[p, 4] + c[p, 5] * slew + load * (c[p, 6] + c[p, 7] * slew)
-        lateness = (timing.arrival[node, edge] - timing.arrival[source, edge_in] - delay) / softness
+        lateness = (timing.arrival[node, edge] - timing.wire[node] - timing.arrival[source, edge_in] - delay) / softness
         edges = 2 * edge_in + edge
         slopes.memory[node, operand, edges] += keep * (lateness - slopes.memory[node, operand, edges])
         share = _share(slopes.memory[node, operand, edges])
@@ -143,7 +148,7 @@ def _through_gate(tables, net, timing, slopes, node, softness, keep):
         slopes.through[node, operand, 2 * edge_in + edge] += flow
         slopes.by_load[node, edge] += flow * scratch[line, 2]
         slopes.by_slew[source, edge_in] += flow * scratch[line, 3]
-        needed = slopes.required[node, edge] - scratch[line, 1]
+        needed = slopes.required[node, edge] - timing.wire[node] - scratch[line, 1]
         slopes.needed[node, operand, edge_in] = min(slopes.needed[node, operand, edge_in], needed)
         slopes.required[source, edge_in] = min(slopes.required[source, edge_in], needed)
     for arc in (arc_0, arc_1):

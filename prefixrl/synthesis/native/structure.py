@@ -15,7 +15,7 @@ from prefixrl.circuits.cells import ROLE_FUNCTIONS, CellLibrary
 from prefixrl.circuits.forms import FORMS, Form
 from prefixrl.circuits.logic import HALF, INPUT, LogicNetwork
 from prefixrl.circuits.netlist import Gate
-from prefixrl.circuits.polarity import FormTable, choose_forms, form_table
+from prefixrl.circuits.polarity import ANNEALING_SWEEPS, FormTable, choose_forms, form_table
 from prefixrl.compiling import inlined, kernel
 from prefixrl.synthesis.native.library import MAXIMUM_OPERANDS, NativeLibrary
 from prefixrl.synthesis.native.netlists import INPUTS, NODES, Net, empty_net
@@ -72,15 +72,18 @@ class Mapper:
         self._templates = _templates(library, native, self.forms.forms)
         self._needs, self._outputs = self.forms.needs, self.forms.outputs
 
-    def map(self, network: LogicNetwork, polarity: str, room: int) -> tuple[Net, np.ndarray]:
+    def map(
+        self, network: LogicNetwork, polarity: str, room: int, sweeps: int = ANNEALING_SWEEPS
+    ) -> tuple[Net, np.ndarray]:
         """The netlist of smallest cells, and its XOR-type propagates of operand bits.
 
         These are int32 [H, 4]: gate, both operands, whether the gate delivers the propagate inverted.
 
         :param polarity: policy, see `circuits.polarity`
         :param room: gates that may be added later
+        :param sweeps: see `choose_forms`
         """
-        arrays = _network(network, choose_forms(network, self.forms, polarity))
+        arrays = _network(network, choose_forms(network, self.forms, polarity, sweeps))
         inputs = sum(node_type == INPUT for node_type in network.types)
         widest = int(np.diff(self._templates.first).max())
         capacity = inputs + (len(network) + len(network.outputs)) * (widest + 1)

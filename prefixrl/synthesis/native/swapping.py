@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefixrl.compiling import inlined, kernel
 from prefixrl.synthesis.native.netlists import INPUTS, NODES
 from prefixrl.synthesis.native.sizing import cell_cost
+from prefixrl.synthesis.native.slopes import idle
 
 
 @inlined
@@ -27,19 +28,19 @@ def _exchange(tables, net, timing, slopes, node, first, second):
 
 
 @kernel
-def swap_pins(tables, net, timing, slopes, price):
+def swap_pins(tables, net, around, timing, slopes, price):
     """Exchange operands wherever that is better; `connect` has to follow. Returns how many."""
     swapped = 0
     for node in range(net.size[INPUTS], net.size[NODES]):
         cell = net.cell[node]
-        if cell < 0:
+        if cell < 0 or idle(slopes, node):
             continue
         family = tables.family[cell]
         for pair in range(tables.twin_first[family], tables.twin_first[family + 1]):
             first, second = tables.twins[pair, 0], tables.twins[pair, 1]
-            before = cell_cost(tables, net, timing, slopes, node, cell, price)
+            before = cell_cost(tables, net, around, timing, slopes, node, cell, price)
             _exchange(tables, net, timing, slopes, node, first, second)
-            if cell_cost(tables, net, timing, slopes, node, cell, price) < before - 1e-9:
+            if cell_cost(tables, net, around, timing, slopes, node, cell, price) < before - 1e-9:
                 swapped += 1
             else:
                 _exchange(tables, net, timing, slopes, node, first, second)

@@ -12,7 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from prefixrl.compiling import inlined, kernel
-from prefixrl.synthesis.native.buffering import Sorting, empty_sorting, insert_buffers, remove_buffers
+from prefixrl.synthesis.native.buffering import (
+    Sorting,
+    empty_sorting,
+    insert_buffers,
+    limit_fanout,
+    readers,
+    remove_buffers,
+)
 from prefixrl.synthesis.native.netlists import INPUTS, NODES, Net
 from prefixrl.synthesis.native.propagates import split_propagates
 from prefixrl.synthesis.native.sizing import resize
@@ -76,7 +83,6 @@ def violations(tables, net, around, timing):
     """Nets that break a limit: of the load of their driver, on readers, on slew."""
     broken = 0
     for node in range(net.size[NODES]):
-        readers = net.sink_first[node + 1] - net.sink_first[node] + net.ports[node]
         if node >= net.size[INPUTS]:
             cell = net.cell[node]
             if cell < 0:
@@ -84,7 +90,7 @@ def violations(tables, net, around, timing):
             load = max(timing.load[node, 0], timing.load[node, 1])
             broken += load > tables.maximum_ff[cell] * (1.0 + _TOLERANCE)
         slew = max(timing.slew[node, 0], timing.slew[node, 1])
-        broken += slew > around.figures[1] + _TOLERANCE or readers > around.figures[2]
+        broken += slew > around.figures[1] + _TOLERANCE or readers(net, node) > around.figures[2]
     return broken
 
 
@@ -92,10 +98,10 @@ def violations(tables, net, around, timing):
 def _restructure(tables, net, around, room, halves, special, price, delay):
     """Pins, propagates, buffers."""
     timing, slopes = room.timing, room.slopes
-    swap_pins(tables, net, timing, slopes, price)
+    swap_pins(tables, net, around, timing, slopes, price)
     connect(net)
     if special.ors[0] >= 0 and special.ors[1] >= 0:
-        split_propagates(tables, net, timing, slopes, halves, special.ors, price, _SPLIT_REACH * delay)
+        split_propagates(tables, net, around, timing, slopes, halves, special.ors, price, _SPLIT_REACH * delay)
         connect(net)
     if special.buffers >= 0:
         insert_buffers(tables, net, around, timing, slopes, special.buffers, price, room.sorting)
@@ -114,6 +120,8 @@ def sweep(tables, net, around, room, halves, special, plan, curve, last):
     """
     timing, slopes = room.timing, room.slopes
     connect(net)
+    if special.buffers >= 0 and around.figures[2] < np.inf:
+        limit_fanout(tables, net, around, timing, slopes, special.buffers)
     delay = propagate(tables, net, around, timing)
     curve[0, DELAY], curve[0, AREA] = delay, total_area(tables, net)
     curve[0, VIOLATIONS] = violations(tables, net, around, timing)
@@ -130,7 +138,7 @@ def sweep(tables, net, around, room, halves, special, plan, curve, last):
         elif removing and remove_buffers(tables, net, around, timing, slopes, special.buffers, price) > 0:
             connect(net)
         else:
-            resize(tables, net, timing, slopes, price)
+            resize(tables, net, around, timing, slopes, price)
         delay = propagate(tables, net, around, timing)
         curve[step + 1, DELAY], curve[step + 1, AREA] = delay, total_area(tables, net)
         curve[step + 1, VIOLATIONS] = violations(tables, net, around, timing)

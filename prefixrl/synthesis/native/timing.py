@@ -25,18 +25,20 @@ class Timing(NamedTuple):
     :param arrival: [C, 2] ns
     :param slew: [C, 2] ns
     :param row: [C, 2] the interval of axis 0 that the slew lies in
+    :param wire: [C] what the resistance of a net's wire adds to the delay, ns
     """
 
     load: np.ndarray
     arrival: np.ndarray
     slew: np.ndarray
     row: np.ndarray
+    wire: np.ndarray
 
 
 def empty_timing(capacity: int) -> Timing:
     """Room for the timing of `capacity` nodes."""
     load, arrival, slew = (np.zeros((capacity, 2)) for _ in range(3))
-    return Timing(load, arrival, slew, np.zeros((capacity, 2), dtype=np.int32))
+    return Timing(load, arrival, slew, np.zeros((capacity, 2), dtype=np.int32), np.zeros(capacity))
 
 
 @inlined
@@ -135,8 +137,12 @@ def wire_length(net, node, wire):
 
 
 @inlined
-def net_load(tables, net, around, node):
-    """Capacitance of a net: (rising, falling), fF."""
+def load_net(tables, net, around, timing, node):
+    """Work out the capacitance of a net, pins and wire, and the delay of the wire.
+
+    A wire is as long as half the perimeter of the net's box; its resistance delays by the capacitance behind its
+    middle (Elmore).
+    """
     rise = fall = net.ports[node] * around.figures[0]
     for place in range(net.sink_first[node], net.sink_first[node + 1]):
         sink = net.sinks[place] // MAXIMUM_OPERANDS
@@ -144,10 +150,13 @@ def net_load(tables, net, around, node):
         cell = net.cell[sink]
         rise += tables.pin_ff[cell, operand, 0]
         fall += tables.pin_ff[cell, operand, 1]
+    timing.wire[node] = 0.0
     if around.wire[2] > 0:
-        wire = around.wire[2] * wire_length(net, node, around.wire)
+        length = wire_length(net, node, around.wire)
+        wire = around.wire[2] * length
+        timing.wire[node] = 1e-3 * around.wire[3] * length * (max(rise, fall) + 0.5 * wire)
         rise, fall = rise + wire, fall + wire
-    return rise, fall
+    timing.load[node, 0], timing.load[node, 1] = rise, fall
 
 
 @inlined
@@ -169,7 +178,7 @@ def time_input(tables, around, timing, node):
                 first = tables.arcs[arc, 3]
                 added = delay_at(tables, first + loaded, 0.0, load) - delay_at(tables, first + idle, 0.0, 0.0)
                 slew = slew_at(tables, first + loaded, 0.0, load)
-        timing.arrival[node, edge] = around.arrivals[node] + added
+        timing.arrival[node, edge] = around.arrivals[node] + added + timing.wire[node]
         timing.slew[node, edge] = slew
         timing.row[node, edge] = bracket(tables, 0, slew)
 
@@ -200,7 +209,7 @@ def time_gate(tables, net, timing, node):
             patch += column_1
             arrival_1 = max(arrival_1, arrival + delay_at(tables, patch, slew_in, load_1))
             slew_1 = max(slew_1, slew_at(tables, patch, slew_in, load_1))
-    timing.arrival[node, 0], timing.arrival[node, 1] = arrival_0, arrival_1
+    timing.arrival[node, 0], timing.arrival[node, 1] = arrival_0 + timing.wire[node], arrival_1 + timing.wire[node]
     timing.slew[node, 0], timing.slew[node, 1] = slew_0, slew_1
     timing.row[node, 0], timing.row[node, 1] = bracket(tables, 0, slew_0), bracket(tables, 0, slew_1)
 
@@ -219,7 +228,7 @@ def worst_delay(net, around, timing):
 def propagate(tables, net, around, timing):
     """Time the whole netlist, loads first; returns the delay in ns."""
     for node in range(net.size[NODES]):
-        timing.load[node, 0], timing.load[node, 1] = net_load(tables, net, around, node)
+        load_net(tables, net, around, timing, node)
     for node in range(net.size[INPUTS]):
         time_input(tables, around, timing, node)
     for place in range(net.size[NODES] - net.size[INPUTS]):
