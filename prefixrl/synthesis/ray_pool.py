@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import tempfile
 import threading
 import time
@@ -45,6 +46,7 @@ _STARTS_AT_MOST = 3
 _GRACE_S = 5.0
 _CLOSE_S = 10.0
 _POLL_S = 0.5
+_CONNECT_S = 5.0
 # Ray's sockets lie this deep below its folder, and their paths may have 107 characters (<sys/un.h>).
 _LONGEST_FOLDER = 107 - len("/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 
@@ -243,12 +245,19 @@ class _Cluster:
         self._mark = ""
 
     def join(self) -> None:
+        """Be on a cluster; each call needs a `leave`.
+
+        :raises InputError: `$RAY_ADDRESS` names none
+        :raises ToolError: none can be joined or started
+        """
         import ray
 
         with self._lock:
             if not ray.is_initialized():
                 try:
                     self._start()
+                except InputError:
+                    raise
                 except (OSError, RuntimeError, ValueError) as error:
                     raise ToolError(f"cannot join or start Ray: {' '.join(str(error).split())[:200]}") from error
             self._pools += 1
@@ -259,6 +268,7 @@ class _Cluster:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         address = os.environ.get("RAY_ADDRESS")
         if address:
+            _check_address(address)
             ray.init(address=address, **quiet)
             return
         self._own_folder = folder = _short_folder()
@@ -269,6 +279,7 @@ class _Cluster:
             ray.init(address="local", include_dashboard=False, _temp_dir=str(folder), **quiet)
 
     def leave(self) -> None:
+        """End the cluster if it is ours and nobody else needs it."""
         import ray
 
         with self._lock:
@@ -278,6 +289,23 @@ class _Cluster:
                 end_tree(None, self._mark, _CLOSE_S)
                 shutil.rmtree(self._own_folder, ignore_errors=True)
                 self._own_folder = None
+
+
+def _check_address(address: str) -> None:
+    """Check that somebody listens there: Ray itself takes ten minutes and many lines to find out.
+
+    :raises InputError: nobody does, or it is no address
+    """
+    if address in ("auto", "local"):
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if not host or not port.isdecimal():
+            raise OSError("no HOST:PORT")
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"$RAY_ADDRESS must be auto or that of a Ray cluster ({reason}): {address!r}") from error
 
 
 def _short_folder() -> Path:

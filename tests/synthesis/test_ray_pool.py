@@ -47,6 +47,15 @@ def test_pool_without_ray_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) ->
         make_pool("ray", SPEC)
 
 
+@pytest.mark.ray
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "$(touch TRAP)", "localhost", "localhost:99999", "a b:1", "x\ny:1"])
+def test_address_where_nobody_listens_is_refused_at_once(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="ray is not installed (pip install 'prefixrl[ray]')")
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(InputError, match="RAY_ADDRESS must be auto or that of a Ray cluster"):
+        RayPool(SPEC)
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One Ray for all tests, whose actors see an ABC that does what a file beside it says, else its work."""
