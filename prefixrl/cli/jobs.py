@@ -86,7 +86,7 @@ class ProblemOptions:
     width: Annotated[int | None, typer.Option("--width", "-n", help="Bits.")] = None
     circuit: Annotated[str | None, typer.Option("--circuit", help="Circuit kind, such as adder.")] = None
     pdk: PdkOption = None
-    evaluator: Annotated[str | None, typer.Option("--evaluator", help="yosys, openroad or analytic.")] = None
+    evaluator: Annotated[str | None, typer.Option("--evaluator", help="yosys, native, openroad or analytic.")] = None
     evaluations: Annotated[int | None, typer.Option("--evaluations", help="Unique designs to evaluate.")] = None
     time: Annotated[str | None, typer.Option("--time", help="Duration such as 90s, 10m or 2h.")] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random stream.")] = None
