@@ -182,7 +182,7 @@ def _content(wanted: str, circuit: Circuit, netlist: Netlist, rtl: str) -> str |
 
 # A comment and not a command: it would hold against the real wires of a flow that places the netlist, too.
 _NO_WIRES = """\
-# The period is the delay without wires. OpenSTA 2.0 (of 2019) adds those of a library's default_wire_load on its own;
+# The delay was measured without wires. OpenSTA 2.0 (of 2019) adds those of a library's default_wire_load on its own;
 # to take them out of the netlist beside this file: set_load 0 [get_nets *]
 """
 
