@@ -33,3 +33,11 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def is_file(name: str | Path) -> bool:
+    """Whether there is such a file; also for what cannot be a name of one, being too long or having a NUL in it."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False

@@ -27,6 +27,7 @@ from prefixrl.agents.sections import (
     ConstraintsConfig,
     EnvironmentConfig,
     EvaluatorConfig,
+    PdkConfig,
     SearchConfig,
     Section,
 )
@@ -42,7 +43,7 @@ class JobConfig(Section):
     method: Method = Field(default="qlearning", description="who proposes edits: the agent or a baseline")
     seed: int = Field(default=0, ge=0, lt=2**63, description="every random stream of the job derives from it")
     circuit: CircuitConfig = Field(default_factory=CircuitConfig)
-    pdk: str = Field(default="nangate45", description="PDK by name, or the path of a Liberty file")
+    pdk: PdkConfig = Field(default_factory=PdkConfig, description="cell library; a text is its name or Liberty file")
     evaluator: EvaluatorConfig = Field(default_factory=EvaluatorConfig)
     constraints: ConstraintsConfig = Field(default_factory=ConstraintsConfig)
     environment: EnvironmentConfig = Field(default_factory=EnvironmentConfig)
@@ -74,7 +75,7 @@ def load_job(preset: str | None = None, config: str | Path | None = None, overri
     stated = _read_yaml(Path(config)) if config is not None else {}
     preset = preset or stated.get("preset")
     tree: dict[str, Any] = _read_preset(preset) if preset is not None else {}
-    tree = _merge(tree, stated)
+    tree = _merge(_with_sections(tree), _with_sections(stated))
     if preset is not None:
         tree["preset"] = preset
     return apply_overrides(_validate(tree), overrides)
@@ -92,6 +93,7 @@ def apply_overrides(config: JobConfig, overrides: Iterable[str]) -> JobConfig:
         if not separator or not path.strip():
             raise InputError(f"an override has the form key.sub=value: {text!r}")
         _set_path(tree, path.strip().split("."), _parse_value(value, text), text)
+        tree = _with_sections(tree)
     return _validate(tree)
 
 
@@ -133,6 +135,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise InputError(f"a job file holds keys and values, not a {type(tree).__name__}: {str(path)!r}")
     return tree
+
+
+def _with_sections(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The tree with the PDK as a section, also where a text stands for it, so that each key can be refined."""
+    pdk = tree.get("pdk")
+    return {**tree, "pdk": PdkConfig(name=pdk).model_dump(mode="json")} if isinstance(pdk, str) else dict(tree)
 
 
 def _merge(base: Mapping[str, Any], refinement: Mapping[str, Any]) -> dict[str, Any]:

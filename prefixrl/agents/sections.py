@@ -26,19 +26,57 @@ class CircuitConfig(Section):
     carry_out: bool = Field(default=True, description="give the adder or incrementer a carry output")
 
 
+class PdkConfig(Section):
+    """The cell library. A text in its place is the name alone."""
+
+    name: str | None = Field(
+        default=None, description="PDK by name, or a Liberty file; null: nangate45, where no Liberty files are stated"
+    )
+    liberty: list[str] = Field(default=[], description="Liberty files of one corner, which are the PDK where stated")
+    lef: list[str] = Field(default=[], description="LEF files, technology first, in place of the PDK's own")
+    dont_use: list[str] = Field(default=[], description="cells and patterns not to use, beside the PDK's own")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, data: object) -> object:
+        return {"name": data} if isinstance(data, str) else data
+
+
 class EvaluatorConfig(Section):
     """Who judges a design."""
 
     name: str = Field(default="yosys", description="evaluator: analytic, yosys, ...")
     effort: Literal["fast", "full"] = Field(default="fast", description="effort spent per design while searching")
     workers: int = Field(default=2, ge=1, le=1024, description="evaluations at a time, one tool process each")
+    pool: Literal["in-process", "processes", "ray"] = Field(
+        default="in-process",
+        description="workers: threads; processes, which survive whatever a tool does; actors of a Ray cluster",
+    )
+    timeout_s: float | None = Field(
+        default=None, gt=0, description="seconds that one evaluation may take, null: the pool's own limit"
+    )
+    memory_mib: int | None = Field(
+        default=None, ge=1, description="memory that one evaluation may take, MiB, null: the pool's own limit"
+    )
 
 
 class ConstraintsConfig(Section):
-    """Overrides of the PDK's own constraints; null keeps the PDK's."""
+    """What surrounds the circuit: overrides of the PDK's own (null keeps these), times, and limits on every net."""
 
     driving_cell: str | None = Field(default=None, description="library cell that drives every input")
     output_load_ff: float | None = Field(default=None, ge=0, description="load on every output, fF")
+    profile: str | None = Field(default=None, description="arrival profile by name, or a file of times in ns")
+    unit_delay_ns: float | None = Field(
+        default=None, gt=0, le=100, description="ns per unit of a profile by name, null: 0.025"
+    )
+    input_arrival_ns: dict[str, list[float]] | None = Field(
+        default=None, description="arrival times by input port, lowest bit first, in place of a profile's"
+    )
+    output_required_ns: dict[str, list[float]] | None = Field(
+        default=None, description="required times by output port, lowest bit first, in place of a profile's"
+    )
+    max_fanout: int | None = Field(default=None, ge=2, le=1000, description="most pins and ports that one net may feed")
+    max_transition_ns: float | None = Field(default=None, gt=0, description="longest slew that a net may have, ns")
 
 
 class EnvironmentConfig(Section):

@@ -22,12 +22,7 @@ from prefixrl.agents.archive import FrontArchive
 from prefixrl.agents.interrupt import StopRequest
 from prefixrl.agents.job import JobConfig, apply_overrides, load_job
 from prefixrl.agents.live import AreaAtDelay, LiveView, Snapshot
-from prefixrl.agents.setting import (
-    design_context,
-    job_constraints,
-    load_setting,
-    used_versions,
-)
+from prefixrl.agents.setting import design_context, load_setting, resolved
 from prefixrl.circuits import Circuit
 from prefixrl.designs import Design, DesignStore, FrontPoint, RunDirectory, reference_point
 from prefixrl.designs.front import merged_classical_front
@@ -38,10 +33,13 @@ from prefixrl.errors import EvaluationFailed
 from prefixrl.graphs import PrefixGraph
 from prefixrl.graphs.structures import classical_structures, structure
 from prefixrl.synthesis.cache import CachedResult, EvaluationCache
+from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.curve import AreaDelayCurve
-from prefixrl.synthesis.evaluator import WITHOUT_EFFORT, effort_options, make_evaluator
+from prefixrl.synthesis.evaluator import WITHOUT_EFFORT, effort_options
 from prefixrl.synthesis.pdk import Pdk
+from prefixrl.synthesis.pool import require_pool
 from prefixrl.synthesis.service import Evaluation, EvaluationService
+from prefixrl.synthesis.work import EvaluatorSpec
 
 IDLE_STEPS = 20_000
 """Edits in a row without a new design after which a job gives up: a small width has only so many graphs."""
@@ -86,7 +84,14 @@ class JobSession:
     to be evaluated or came out of the cache on disk, so that a warm cache gives no method an advantage.
     """
 
-    def __init__(self, config: JobConfig, run: RunDirectory, store: DesignStore, pdk: Pdk, view: LiveView) -> None:
+    def __init__(
+        self,
+        config: JobConfig,
+        run: RunDirectory,
+        store: DesignStore,
+        setting: tuple[Pdk, Constraints],
+        view: LiveView,
+    ) -> None:
         self.config, self.run, self.store, self.view = config, run, store, view
         self.scale = RewardScale(config.environment.c_area, config.environment.c_delay)
         self.archive = FrontArchive()
@@ -95,7 +100,7 @@ class JobSession:
         self.steps = self.evaluations = self.cached = 0
         self.hypervolume = 0.0
         self.reference = (0.0, 0.0)
-        self._pdk = pdk
+        self._pdk, self._constraints = setting
         self._counting = False
         self._last_new_step = 0
         self._begin = time.monotonic()
@@ -120,22 +125,28 @@ class JobSession:
         Circuit(config.circuit.kind, structure("sklansky", width), config.circuit.carry_in, config.circuit.carry_out)
         pdk, constraints = load_setting(config)
         context = design_context(config, pdk, constraints)
-        config = config.model_copy(update={"versions": used_versions(context.evaluator_version)})
+        require_pool(config.evaluator.pool)
+        config = resolved(config, pdk, constraints, context.evaluator_version)
         run = RunDirectory.create(out, config.to_yaml())
-        return cls(config, run, DesignStore.create(run.store_path, context), pdk, view)
+        return cls(config, run, DesignStore.create(run.store_path, context), (pdk, constraints), view)
 
     @classmethod
     def resume(cls, path: str | Path, view: LiveView, overrides: Iterable[str] = ()) -> JobSession:
         """The job of a run directory, with every design that it has evaluated so far.
 
         :param overrides: `key.sub=value` texts, such as a larger budget
-        :raises InputError: no run directory, a damaged store, a setting that this machine does not have
+        :raises InputError: no run directory, a damaged store, a setting that this machine does not have or that is not
+            the one that the job's designs were judged by
         """
         run = RunDirectory.open(path)
         config = apply_overrides(load_job(config=run.config_path), overrides)
         pdk, constraints = load_setting(config)
         context = design_context(config, pdk, constraints)
-        session = cls(config, run, DesignStore.open(run.store_path, readonly=False), pdk, view)
+        with DesignStore.open(run.store_path) as store:
+            store.context.check_comparable(context)
+        require_pool(config.evaluator.pool)
+        store = DesignStore.open(run.store_path, readonly=False)
+        session = cls(config, run, store, (pdk, constraints), view)
         if session.store.context.evaluator_version != context.evaluator_version:
             view.message(f"the evaluator's version has changed since the job began: {context.evaluator_version}")
         session._reload()
@@ -248,7 +259,7 @@ class JobSession:
         """Where the job stands."""
         circuit = self.config.circuit
         return Snapshot(
-            title=f"{self.config.method}: {circuit.width}-bit {circuit.kind}, {self.config.pdk}",
+            title=f"{self.config.method}: {circuit.width}-bit {circuit.kind}, {self._pdk.name}",
             phase=phase,
             progress=self.progress,
             elapsed_s=self.elapsed_s,
@@ -347,10 +358,16 @@ class JobSession:
         return list(chosen)[:count]
 
     def _open_service(self, effort: str) -> EvaluationService:
-        pdk, constraints = self._pdk, job_constraints(self._pdk, self.config)
-        name, workers = self.config.evaluator.name, self.config.evaluator.workers
-        options = effort_options(name, effort)
-        service = EvaluationService(lambda: make_evaluator(name, pdk, **options), constraints, self.cache, workers)
+        stated = self.config.evaluator
+        service = EvaluationService(
+            EvaluatorSpec(stated.name, self._pdk, effort_options(stated.name, effort)),
+            self._constraints,
+            self.cache,
+            stated.workers,
+            pool=stated.pool,
+            timeout_s=stated.timeout_s,
+            memory_mib=stated.memory_mib,
+        )
         return self._stack.enter_context(service)
 
     def _reload(self) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from prefixrl.agents.job import JobConfig
+from prefixrl.agents.sections import PdkConfig
+from prefixrl.circuits import Circuit
 from prefixrl.designs import DesignContext
+from prefixrl.graphs.structures import structure
 from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.evaluator import effort_options, make_evaluator
-from prefixrl.synthesis.pdk import Pdk, load_pdk
+from prefixrl.synthesis.pdk import DEFAULT_PDK, Pdk, is_known, load_pdk
+from prefixrl.synthesis.profiles import PROFILES, chosen_constraints
 
 PACKAGES = ("prefixrl", "numpy", "numba", "gymnasium", "torch", "pyosys")
 
@@ -17,17 +22,62 @@ PACKAGES = ("prefixrl", "numpy", "numba", "gymnasium", "torch", "pyosys")
 def load_setting(config: JobConfig) -> tuple[Pdk, Constraints]:
     """The PDK and the constraints of a job.
 
-    :raises InputError: there is no such PDK, or it does not have the driving cell
+    :raises InputError: there is no such PDK, or it does not have the cells stated; times that are not of the circuit
     """
-    pdk = load_pdk(config.pdk, config.constraints.driving_cell, config.constraints.output_load_ff)
-    return pdk, job_constraints(pdk, config)
+    own, stated = config.constraints, config.pdk
+    name = stated.liberty or stated.name or DEFAULT_PDK
+    pdk = load_pdk(name, own.driving_cell, own.output_load_ff, lef=stated.lef, dont_use=stated.dont_use)
+    circuit = _any_circuit(config)
+    constraints = chosen_constraints(
+        pdk,
+        [circuit],
+        profile=own.profile,
+        unit_delay_ns=own.unit_delay_ns,
+        max_fanout=own.max_fanout,
+        max_transition_ns=own.max_transition_ns,
+    )
+    data = constraints.to_json()
+    for key in ("input_arrival_ns", "output_required_ns"):
+        if getattr(own, key) is not None:
+            data[key] = getattr(own, key)
+    constraints = Constraints.from_json(data)
+    constraints.check_circuit(circuit)
+    return pdk, constraints
 
 
-def job_constraints(pdk: Pdk, config: JobConfig) -> Constraints:
-    """The PDK's own constraints with the job's in their place where it states some."""
-    own = config.constraints
-    load = pdk.output_load_ff if own.output_load_ff is None else own.output_load_ff
-    return Constraints(own.driving_cell or pdk.driving_cell, load)
+def resolved(config: JobConfig, pdk: Pdk, constraints: Constraints, evaluator_version: str) -> JobConfig:
+    """The job with everything written out that may change under it: versions, full paths, the times of a file.
+
+    :param pdk: of the job, as are the constraints
+    """
+    library = _library_of(config, pdk)
+    update: dict[str, Any] = {"versions": used_versions(evaluator_version)}
+    if library:
+        name = None if "liberty" in library else config.pdk.name
+        update["pdk"] = PdkConfig(name=name, **library)
+    profile = config.constraints.profile
+    if profile is not None and profile not in PROFILES:
+        times = {"input_arrival_ns": constraints.input_arrival_ns, "output_required_ns": constraints.output_required_ns}
+        lists = {key: {port: list(bits) for port, bits in value} or None for key, value in times.items()}
+        update["constraints"] = config.constraints.model_copy(update={"profile": None, **lists})
+    return config.model_copy(update=update)
+
+
+def _any_circuit(config: JobConfig) -> Circuit:
+    """A circuit of the job, for its ports."""
+    own = config.circuit
+    return Circuit(own.kind, structure("sklansky", own.width), carry_in=own.carry_in, carry_out=own.carry_out)
+
+
+def _library_of(config: JobConfig, pdk: Pdk) -> dict[str, list[str]]:
+    """What the job states of its library beside a name, files by full paths."""
+    named = not config.pdk.liberty and is_known(config.pdk.name or DEFAULT_PDK)
+    library = {
+        "liberty": [] if named else [str(path) for path in pdk.liberty],
+        "lef": [str(path) for path in pdk.lef] if config.pdk.lef else [],
+        "dont_use": config.pdk.dont_use,
+    }
+    return {key: value for key, value in library.items() if value}
 
 
 def design_context(config: JobConfig, pdk: Pdk, constraints: Constraints) -> DesignContext:
@@ -45,7 +95,8 @@ def design_context(config: JobConfig, pdk: Pdk, constraints: Constraints) -> Des
     return DesignContext(
         circuit=circuit.kind,
         width=circuit.width,
-        pdk=config.pdk,
+        pdk=pdk.name,
+        library=_library_of(config, pdk),
         evaluator=name,
         constraints=constraints.to_json(),
         carry_in=circuit.carry_in,

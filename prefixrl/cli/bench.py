@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from prefixrl.cli.common import JsonOption, PdkOption, output_console, print_json
+from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.options import JsonOption, LibraryOptions, PdkOption, grouped
 
 EXAMPLE = "Example: prefixrl bench env; prefixrl bench evaluators --width 32 --json"
 
@@ -26,16 +27,27 @@ def env_command(
     _print(f"environment step, {width} bits, batch of {batch}", bench_env_kernels(width, batch), json)
 
 
-@app.command("evaluators", epilog="Example: prefixrl bench evaluators --width 32")
+@app.command("evaluators", epilog="Example: prefixrl bench evaluators --width 32 --graphs 20")
+@grouped
 def evaluators_command(
+    library: LibraryOptions,
     width: Annotated[int, typer.Option("--width", "-n", help="Bits.")] = 32,
+    graphs: Annotated[int, typer.Option("--graphs", help="Random graphs that every evaluator judges.")] = 100,
+    seconds: Annotated[float, typer.Option("--seconds", help="What each evaluator may take for them.")] = 900,
     rounds: Annotated[int, typer.Option("--rounds", help="How often each classical structure is evaluated.")] = 1,
+    pdk: PdkOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Time whole area-delay curves: the kept-alive evaluator against one fresh Yosys run per curve."""
+    """Time whole area-delay curves: kept-alive tools against fresh ones, then every evaluator; do they rank alike?"""
     from prefixrl.synthesis.benchmark import bench_evaluators
+    from prefixrl.synthesis.rank_benchmark import compare_evaluators
 
-    _print(f"area-delay curves of the classical structures, {width} bits", bench_evaluators(width, rounds=rounds), json)
+    kit = library.load(pdk)
+    figures = bench_evaluators(width, pdk=kit, rounds=rounds)
+    figures |= compare_evaluators(width, graphs, kit, seconds)
+    _print(
+        f"area-delay curves, {width} bits: classical structures kept alive and fresh, then random graphs", figures, json
+    )
 
 
 @app.command("curves", epilog="Example: prefixrl bench curves --json")
@@ -58,19 +70,20 @@ def pool_command(
 
 
 @app.command("signoff", epilog="Example: prefixrl bench signoff --netlists 50")
+@grouped
 def signoff_command(
+    library: LibraryOptions,
     netlists: Annotated[int, typer.Option("--netlists", help="Adders that are timed.")] = 200,
     others: Annotated[int, typer.Option("--others", help="Netlists of each other kind of circuit.")] = 20,
-    pdk: PdkOption = "nangate45",
+    pdk: PdkOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare reported delays with OpenSTA's, and reported areas with the Liberty text, on many netlists."""
     from prefixrl.cli.judging import check_signoff
-    from prefixrl.synthesis.pdk import load_pdk
     from prefixrl.synthesis.signoff_benchmark import bench_signoff
 
     check_signoff("opensta")
-    _print("reported delay against OpenSTA", bench_signoff(netlists, others, load_pdk(pdk)), json)
+    _print("reported delay against OpenSTA", bench_signoff(netlists, others, library.load(pdk)), json)
 
 
 def _print(title: str, figures: dict[str, Any], as_json: bool) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from prefixrl.cli.common import JsonOption, print_json
+from prefixrl.cli.common import print_json
+from prefixrl.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from prefixrl.synthesis.cache import EvaluationCache

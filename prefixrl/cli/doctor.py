@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 
 import typer
 
-from prefixrl.cli.common import JsonOption, output_console, print_json
+from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.options import JsonOption
 from prefixrl.errors import PrefixrlError
 
 EXAMPLE = "Example: prefixrl doctor; prefixrl doctor --json"
@@ -28,7 +29,7 @@ _PACKAGES = {
     "sb3-contrib": ("training by other people's agents", "train"),
     "tensorboard": ("reading the logs of prefixrl train", "train"),
     "matplotlib": ("pareto --plot, show --png", "reports"),
-    "ray": ("distributed training, not used yet", "ray"),
+    "ray": ("evaluations on a cluster: --pool ray", "ray"),
 }
 
 

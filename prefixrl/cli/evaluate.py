@@ -6,29 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefixrl.cli.common import (
-    CarryInOption,
-    CarryOutOption,
-    CircuitOption,
-    DrivingCellOption,
+from prefixrl.cli.common import evaluate_circuits, graph_label, output_console, print_json
+from prefixrl.cli.judging import Judge, PowerOption, SignoffOption, check_signoff
+from prefixrl.cli.options import (
+    CircuitOptions,
+    ConstraintOptions,
     EffortOption,
     EvaluatorOption,
     JsonOption,
-    LegalizeOption,
-    LibertyOption,
-    LoadOption,
+    LibraryOptions,
     PdkOption,
-    ProfileOption,
-    WidthOption,
-    evaluate_circuits,
-    graph_label,
-    load_circuit,
-    load_setting,
-    output_console,
-    print_json,
-    with_arrivals,
+    PoolOptions,
+    grouped,
 )
-from prefixrl.cli.judging import Judge, PowerOption, SignoffOption, check_signoff
 from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,24 +26,21 @@ if TYPE_CHECKING:
     from prefixrl.synthesis.pdk import Pdk
     from prefixrl.synthesis.service import Evaluation
 
-EXAMPLE = "Example: prefixrl evaluate sklansky brent-kung --width 32; prefixrl evaluate my_graph.json --json"
+EXAMPLE = (
+    "Example: prefixrl evaluate sklansky brent-kung --width 32; prefixrl evaluate my_graph.json --max-fanout 8 --json"
+)
 
 
+@grouped
 def evaluate(
     graphs: Annotated[list[str], typer.Argument(help="Structures' names (with --width), graph files, or 'classical'.")],
-    width: WidthOption = None,
-    circuit: CircuitOption = "adder",
-    carry_in: CarryInOption = False,
-    carry_out: CarryOutOption = True,
-    pdk: PdkOption = "nangate45",
-    liberty: LibertyOption = None,
-    driving_cell: DrivingCellOption = None,
-    load_ff: LoadOption = None,
-    profile: ProfileOption = None,
+    made: CircuitOptions,
+    library: LibraryOptions,
+    surroundings: ConstraintOptions,
+    pooling: PoolOptions,
+    pdk: PdkOption = None,
     evaluator: EvaluatorOption = "yosys",
     effort: EffortOption = "full",
-    workers: Annotated[int, typer.Option("--workers", help="Evaluations at a time.")] = 2,
-    legalize: LegalizeOption = False,
     signoff: SignoffOption = None,
     power: PowerOption = False,
     json: JsonOption = False,
@@ -62,19 +49,19 @@ def evaluate(
     from prefixrl.graphs import classical_structures
 
     check_signoff(signoff)
-    kit, constraints = load_setting(pdk, liberty, driving_cell, load_ff)
+    kit = library.load(pdk)
     specs: list[str] = []
     for each in graphs:
-        specs.extend(classical_structures(_stated(width)) if each == "classical" else [each])
-    circuits = [load_circuit(spec, width, circuit, carry_in, carry_out, legalize) for spec in specs]
-    constraints = with_arrivals(constraints, profile, circuits)
-    evaluations = evaluate_circuits(circuits, evaluator, effort, kit, constraints, workers)
+        specs.extend(classical_structures(_stated(made.width)) if each == "classical" else [each])
+    circuits = [made.load(spec) for spec in specs]
+    constraints = surroundings.load(kit, circuits)
+    evaluations = evaluate_circuits(circuits, evaluator, effort, kit, constraints, pooling)
     documents = [_document(graph_label(spec), each) for spec, each in zip(specs, evaluations, strict=True)]
     if signoff or power:
         _judge(documents, evaluations, evaluator, kit, constraints, signoff, power)
     if json:
-        setting = {"pdk": kit.name, "evaluator": evaluator, "effort": effort, "constraints": constraints.to_json()}
-        print_json([{**document, **setting} for document in documents])
+        setting = {"pdk": kit.name, "pdk_hash": kit.content_hash, "evaluator": evaluator, "effort": effort}
+        print_json([{**document, **setting, "constraints": constraints.to_json()} for document in documents])
     else:
         _print_tables(documents)
     if any(each.curve is None for each in evaluations):

@@ -10,27 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from prefixrl.cli.common import (
-    CarryInOption,
-    CarryOutOption,
-    CircuitOption,
-    DrivingCellOption,
+from prefixrl.cli.common import evaluate_circuits, print_json
+from prefixrl.cli.judging import Judge, PowerOption, SignoffOption, check_signoff
+from prefixrl.cli.options import (
+    CircuitOptions,
+    ConstraintOptions,
     EffortOption,
     EvaluatorOption,
     JsonOption,
-    LegalizeOption,
-    LibertyOption,
-    LoadOption,
+    LibraryOptions,
     PdkOption,
-    ProfileOption,
-    WidthOption,
-    evaluate_circuits,
-    load_circuit,
-    load_setting,
-    print_json,
-    with_arrivals,
+    PoolOptions,
+    grouped,
 )
-from prefixrl.cli.judging import Judge, PowerOption, SignoffOption, check_signoff
+from prefixrl.errors import EvaluationFailed, InputError
 
 if TYPE_CHECKING:
     from prefixrl.circuits import Circuit
@@ -55,9 +48,13 @@ class Choice:
     evaluator: str
 
 
+@grouped
 def export(
     source: Annotated[str, typer.Argument(metavar="RUN_OR_GRAPH", help="A run, a graph file or a structure's name.")],
     out: Annotated[Path, typer.Option("--out", help="Directory to write into: new or empty.")],
+    made: CircuitOptions,
+    library: LibraryOptions,
+    surroundings: ConstraintOptions,
     pick: Annotated[
         str, typer.Option("--pick", help="knee, min-delay, min-area, delay<=NS, area<=UM2 or a design's ID.")
     ] = "knee",
@@ -67,18 +64,9 @@ def export(
     module: Annotated[
         str | None, typer.Option("--module", help="The module's name. Default: the circuit's kind.")
     ] = None,
-    width: WidthOption = None,
-    circuit: CircuitOption = "adder",
-    carry_in: CarryInOption = False,
-    carry_out: CarryOutOption = True,
-    pdk: PdkOption = "nangate45",
-    liberty: LibertyOption = None,
-    driving_cell: DrivingCellOption = None,
-    load_ff: LoadOption = None,
-    profile: ProfileOption = None,
+    pdk: PdkOption = None,
     evaluator: EvaluatorOption = "yosys",
     effort: EffortOption = "full",
-    legalize: LegalizeOption = False,
     signoff: SignoffOption = None,
     power: PowerOption = False,
     json: JsonOption = False,
@@ -96,12 +84,14 @@ def export(
     if module is not None:
         check_identifier(module)
     if Path(source).is_dir():
+        if (made, library, surroundings, pdk) != (CircuitOptions(), LibraryOptions(), ConstraintOptions(), None):
+            raise InputError(
+                f"a run brings its own circuit, library and constraints, options cannot change them: {source!r}"
+            )
         choice = _from_run(Path(source), pick)
     else:
-        kit, constraints = load_setting(pdk, liberty, driving_cell, load_ff)
-        made = load_circuit(source, width, circuit, carry_in, carry_out, legalize)
-        constraints = with_arrivals(constraints, profile, [made])
-        choice = _from_graph(made, kit, constraints, evaluator, effort, pick)
+        kit, circuit = library.load(pdk), made.load(source)
+        choice = _from_graph(circuit, kit, surroundings.load(kit, [circuit]), evaluator, effort, pick)
     written = _write(choice, out, asked, module, signoff, power)
     if json:
         print_json({"folder": str(out), "manifest": dict(written.manifest)})
@@ -121,7 +111,16 @@ def _from_run(path: Path, wish: str) -> Choice:
         context = store.context
         point = pick_point(store.front(), wish)
     constraints = Constraints.from_json(context.constraints)
-    pdk = load_pdk(context.pdk, constraints.driving_cell, constraints.output_load_ff)
+    files = context.library
+    pdk = load_pdk(
+        files.get("liberty") or context.pdk,
+        constraints.driving_cell,
+        constraints.output_load_ff,
+        lef=files.get("lef", ()),
+        dont_use=files.get("dont_use", ()),
+    )
+    if context.pdk_hash not in ("", pdk.content_hash):
+        raise InputError(f"the library must be what it was when the run began: {pdk.origin!r}")
     return Choice(context.circuit_of(point.graph), point, pdk, constraints, context.evaluator)
 
 
@@ -129,9 +128,8 @@ def _from_graph(circuit: Circuit, pdk: Pdk, constraints: Constraints, name: str,
     """A point of one graph's own curve."""
     from prefixrl.designs import pick as pick_point
     from prefixrl.designs.front import FrontPoint
-    from prefixrl.errors import EvaluationFailed
 
-    (evaluation,) = evaluate_circuits([circuit], name, effort, pdk, constraints)
+    (evaluation,) = evaluate_circuits([circuit], name, effort, pdk, constraints, PoolOptions())
     if evaluation.curve is None:
         raise EvaluationFailed(evaluation.failure or "no reason given")
     graph = circuit.graph

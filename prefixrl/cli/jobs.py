@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefixrl.cli.common import JsonOption, print_json
+from prefixrl.cli.common import print_json
+from prefixrl.cli.options import ConstraintOptions, JsonOption, LibraryOptions, PdkOption, PoolOptions, grouped
 from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,158 +25,170 @@ SEARCH_EXAMPLE = "Example: prefixrl search --method sa --width 16 --evaluations 
 DEFAULT_PRESET = "small"
 BASELINES = ("random", "greedy", "sa")
 
-PresetOption = Annotated[str | None, typer.Option("--preset", help="A named job; an unknown name lists them all.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="A job description (YAML).")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="key.sub=value, any key of the job; repeatable.")]
-WidthOption = Annotated[int | None, typer.Option("--width", "-n", help="Bits.")]
-CircuitOption = Annotated[str | None, typer.Option("--circuit", help="Circuit kind, such as adder.")]
-PdkOption = Annotated[str | None, typer.Option("--pdk", help="A PDK's name or a Liberty file.")]
-EvaluatorOption = Annotated[str | None, typer.Option("--evaluator", help="yosys, openroad or analytic.")]
-EvaluationsOption = Annotated[int | None, typer.Option("--evaluations", help="Unique designs to evaluate.")]
-TimeOption = Annotated[str | None, typer.Option("--time", help="Duration such as 90s, 10m or 2h.")]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of every random stream.")]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Run directory: new or empty.")]
-ResumeOption = Annotated[Path | None, typer.Option("--resume", help="Go on with the job of this run directory.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No live view.")]
+
+@dataclass(frozen=True)
+class JobOptions:
+    """Which job, where it stands, and how it is shown."""
+
+    preset: Annotated[str | None, typer.Option("--preset", help="A named job; an unknown name lists them all.")] = None
+    config: Annotated[Path | None, typer.Option("--config", help="A job description (YAML).")] = None
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key.sub=value, any key of the job; repeatable.")
+    ] = None
+    out: Annotated[Path | None, typer.Option("--out", help="Run directory: new or empty.")] = None
+    resume: Annotated[Path | None, typer.Option("--resume", help="Go on with the job of this run directory.")] = None
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No live view.")] = False
+
+    def view(self) -> LiveView:
+        """The live view that is asked for."""
+        from prefixrl.agents.live import LiveView
+
+        return LiveView(quiet=self.quiet)
+
+    def new_job(self, overrides: list[str]) -> JobConfig:
+        """The job of preset and file, refined by the overrides."""
+        from prefixrl.agents.job import load_job
+
+        unstated = self.preset is None and self.config is None
+        return load_job(DEFAULT_PRESET if unstated else self.preset, self.config, overrides)
+
+    def new_folder(self) -> Path:
+        """Where a new job goes.
+
+        :raises InputError: nowhere
+        """
+        if self.out is None:
+            raise InputError("a job needs a directory for its results, --out DIR: none given")
+        return self.out
+
+    def check_resumed(self, run: Path, learning: bool) -> None:
+        """Check what is said of a job to resume: nothing that it has itself, and the command that began it.
+
+        :raises InputError: something else
+        """
+        from prefixrl.agents.job import load_job
+        from prefixrl.designs import RunDirectory
+
+        for option, value in (("--preset", self.preset), ("--config", self.config), ("--out", self.out)):
+            if value is not None:
+                rule = "a resumed job has its own description and directory"
+                raise InputError(f"{rule}, {option} cannot be given: {str(value)!r}")
+        method = load_job(config=RunDirectory.open(run).config_path).method
+        if (method == "qlearning") != learning:
+            command = "train" if method == "qlearning" else "search"
+            raise InputError(f"this job was begun by another command and is resumed by 'prefixrl {command}': {run}")
 
 
+@dataclass(frozen=True)
+class ProblemOptions:
+    """What to design, for how long: single keys of the job, stated or None."""
+
+    width: Annotated[int | None, typer.Option("--width", "-n", help="Bits.")] = None
+    circuit: Annotated[str | None, typer.Option("--circuit", help="Circuit kind, such as adder.")] = None
+    pdk: PdkOption = None
+    evaluator: Annotated[str | None, typer.Option("--evaluator", help="yosys, native, openroad or analytic.")] = None
+    evaluations: Annotated[int | None, typer.Option("--evaluations", help="Unique designs to evaluate.")] = None
+    time: Annotated[str | None, typer.Option("--time", help="Duration such as 90s, 10m or 2h.")] = None
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random stream.")] = None
+
+
+@grouped
 def train(
-    preset: PresetOption = None,
-    config: ConfigOption = None,
-    settings: SetOption = None,
-    width: WidthOption = None,
-    circuit: CircuitOption = None,
-    pdk: PdkOption = None,
-    evaluator: EvaluatorOption = None,
-    evaluations: EvaluationsOption = None,
-    time: TimeOption = None,
-    seed: SeedOption = None,
-    out: OutOption = None,
-    resume: ResumeOption = None,
+    job: JobOptions,
+    problem: ProblemOptions,
+    library: LibraryOptions,
+    surroundings: ConstraintOptions,
+    pooling: PoolOptions,
     ray: Annotated[str, typer.Option("--ray", help="off; local and ADDRESS are not there yet.")] = "off",
-    quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Launch a training job, or resume one. Ctrl-C saves and ends; every evaluated design is in the store at once."""
     if ray != "off":
         raise InputError(f"distributed training is not part of this version, --ray takes only off: {ray!r}")
     _require_torch()
-    overrides = _overrides(settings, width, circuit, pdk, evaluator, evaluations, time, seed)
+    overrides = _overrides(problem, library, surroundings, pooling, job.settings)
     from prefixrl.agents import training
 
-    view = _view(quiet)
-    if resume is not None:
-        _only_overrides(preset, config, out)
-        _check_method(resume, learning=True)
-        result = training.resume(resume, view, overrides)
+    if job.resume is not None:
+        job.check_resumed(job.resume, learning=True)
+        result = training.resume(job.resume, job.view(), overrides)
     else:
-        job = _new_job(preset, config, overrides)
-        result = training.train(job, _required_out(out), view)
+        result = training.train(job.new_job(overrides), job.new_folder(), job.view())
     _report(result, json)
 
 
+@grouped
 def search(
+    job: JobOptions,
+    problem: ProblemOptions,
+    library: LibraryOptions,
+    surroundings: ConstraintOptions,
+    pooling: PoolOptions,
     method: Annotated[str | None, typer.Option("--method", help="random, greedy or sa. Default: sa.")] = None,
-    preset: PresetOption = None,
-    config: ConfigOption = None,
-    settings: SetOption = None,
-    width: WidthOption = None,
-    circuit: CircuitOption = None,
-    pdk: PdkOption = None,
-    evaluator: EvaluatorOption = None,
-    evaluations: EvaluationsOption = None,
-    time: TimeOption = None,
-    seed: SeedOption = None,
-    out: OutOption = None,
-    resume: ResumeOption = None,
-    quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run the same job by a baseline without learning, with the same store and budget."""
     if method is not None and method not in BASELINES:
         raise InputError(f"the method must be one of {', '.join(BASELINES)}: {method!r}")
-    overrides = _overrides(settings, width, circuit, pdk, evaluator, evaluations, time, seed)
+    overrides = _overrides(problem, library, surroundings, pooling, job.settings)
     from prefixrl.agents import search as baselines
 
-    view = _view(quiet)
-    if resume is not None:
+    if job.resume is not None:
         if method is not None:
             raise InputError(f"a resumed job keeps its own method, --method cannot be given: {method!r}")
-        _only_overrides(preset, config, out)
-        _check_method(resume, learning=False)
-        result = baselines.resume(resume, view, overrides)
+        job.check_resumed(job.resume, learning=False)
+        result = baselines.resume(job.resume, job.view(), overrides)
     else:
-        job = _new_job(preset, config, [f"method={method or 'sa'}", *overrides])
-        result = baselines.search(job, _required_out(out), view)
+        new = job.new_job([f"method={method or 'sa'}", *overrides])
+        result = baselines.search(new, job.new_folder(), job.view())
     _report(result, json)
 
 
 def _overrides(
+    problem: ProblemOptions,
+    library: LibraryOptions,
+    surroundings: ConstraintOptions,
+    pooling: PoolOptions,
     settings: list[str] | None,
-    width: int | None,
-    circuit: str | None,
-    pdk: str | None,
-    evaluator: str | None,
-    evaluations: int | None,
-    time: str | None,
-    seed: int | None,
 ) -> list[str]:
     """The options as overrides of the job description; `--set` comes last and wins."""
-    import yaml
-
     from prefixrl.agents.job import parse_duration
 
+    library.check_against(problem.pdk)
     stated: dict[str, Any] = {
-        "circuit.width": width,
-        "circuit.kind": circuit,
-        "pdk": pdk,
-        "evaluator.name": evaluator,
-        "budget.evaluations": evaluations,
-        "budget.time_s": None if time is None else parse_duration(time),
-        "seed": seed,
+        "circuit.width": problem.width,
+        "circuit.kind": problem.circuit,
+        "pdk": problem.pdk,
+        "pdk.liberty": library.liberty,
+        "pdk.lef": library.lef,
+        "pdk.dont_use": library.dont_use,
+        "constraints.driving_cell": library.driving_cell,
+        "constraints.output_load_ff": library.load_ff,
+        "constraints.profile": surroundings.profile,
+        "constraints.unit_delay_ns": surroundings.unit_delay,
+        "constraints.max_fanout": surroundings.max_fanout,
+        "constraints.max_transition_ns": surroundings.max_transition,
+        "evaluator.name": problem.evaluator,
+        "evaluator.pool": pooling.pool,
+        "evaluator.workers": pooling.workers,
+        "evaluator.timeout_s": pooling.timeout_s,
+        "evaluator.memory_mib": pooling.memory_mib,
+        "budget.evaluations": problem.evaluations,
+        "budget.time_s": None if problem.time is None else parse_duration(problem.time),
+        "seed": problem.seed,
     }
-    # A budget that is stated is the whole budget: the preset's other limits would cut it short unasked.
-    if evaluations is not None or time is not None:
-        stated["budget.steps"] = "null"
-    if evaluations is not None and time is None:
-        stated["budget.time_s"] = "null"
-    if time is not None and evaluations is None:
-        stated["budget.evaluations"] = "null"
     given = {key: value for key, value in stated.items() if value is not None}
-
-    def text(value: Any) -> str:
-        return "null" if value == "null" else yaml.safe_dump(value, default_flow_style=True).splitlines()[0]
-
-    return [*(f"{key}={text(value)}" for key, value in given.items()), *(settings or [])]
+    # JSON is YAML in one line, whatever stands in a name.
+    texts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
+    return [*texts, *_other_limits(problem), *(settings or [])]
 
 
-def _new_job(preset: str | None, config: Path | None, overrides: list[str]) -> JobConfig:
-    from prefixrl.agents.job import load_job
-
-    return load_job(DEFAULT_PRESET if preset is None and config is None else preset, config, overrides)
-
-
-def _required_out(out: Path | None) -> Path:
-    if out is None:
-        raise InputError("a job needs a directory for its results, --out DIR: none given")
-    return out
-
-
-def _only_overrides(preset: str | None, config: Path | None, out: Path | None) -> None:
-    for option, value in (("--preset", preset), ("--config", config), ("--out", out)):
-        if value is not None:
-            raise InputError(f"a resumed job has its own description and directory, {option} cannot be given: {value}")
-
-
-def _check_method(run: Path, learning: bool) -> None:
-    """A job is resumed by the command that began it."""
-    from prefixrl.agents.job import load_job
-    from prefixrl.designs import RunDirectory
-
-    method = load_job(config=RunDirectory.open(run).config_path).method
-    if (method == "qlearning") != learning:
-        command = "train" if method == "qlearning" else "search"
-        raise InputError(f"this job was begun by another command and is resumed by 'prefixrl {command}': {run}")
+def _other_limits(problem: ProblemOptions) -> list[str]:
+    """A budget that is stated is the whole budget: the preset's other limits would cut it short unasked."""
+    limits = {"budget.evaluations": problem.evaluations, "budget.time_s": problem.time}
+    if not any(limits.values()):
+        return []
+    return [f"{key}=null" for key, value in {**limits, "budget.steps": None}.items() if value is None]
 
 
 def _require_torch() -> None:
@@ -184,12 +199,6 @@ def _require_torch() -> None:
     for package in ("torch", "safetensors", "tensorboard"):
         if find_spec(package) is None:
             raise ToolMissing(f"training needs more packages (pip install 'prefixrl[train]'): {package}")
-
-
-def _view(quiet: bool) -> LiveView:
-    from prefixrl.agents.live import LiveView
-
-    return LiveView(quiet=quiet)
 
 
 def _report(result: JobResult, as_json: bool) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prefixrl.cli.common import JsonOption, output_console, print_json
+from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.options import JsonOption
 from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ def pareto(
     from prefixrl.designs.report import front_document
 
     loaded = [load_run(path) for path in runs]
-    _check_same_problem(loaded)
     first = loaded[0]
+    for run in loaded[1:]:
+        first.context.check_comparable(run.context)
     classical = {name: curve for run in reversed(loaded) for name, curve in run.classical.items()}
     point = _parse_reference(reference) if reference else reference_point(classical)
     front = first.front if len(loaded) == 1 else front_of(p for run in loaded for p in run.front)
@@ -67,20 +69,6 @@ def load_run(path: Path) -> RunFront:
     run = RunDirectory.open(path)
     with DesignStore.open(run.store_path) as store:
         return RunFront(path.name, store.context, store.front(), store.classical(), store.failures(), store.count())
-
-
-def _check_same_problem(loaded: list[RunFront]) -> None:
-    def problem(run: RunFront) -> tuple[object, ...]:
-        context = run.context
-        carries = (context.carry_in, context.carry_out)
-        return (context.circuit, context.width, *carries, context.pdk, context.evaluator, dict(context.constraints))
-
-    for run in loaded[1:]:
-        if problem(run) != problem(loaded[0]):
-            raise InputError(
-                "runs on one front must share circuit, width, carries, PDK, evaluator and constraints: "
-                f"{run.label} differs from {loaded[0].label}"
-            )
 
 
 def _parse_reference(text: str) -> tuple[float, float]:

@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prefixrl.cli.common import (
-    DrivingCellOption,
-    JsonOption,
-    LibertyOption,
-    LoadOption,
-    load_setting,
-    output_console,
-    print_json,
-)
+from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.options import JsonOption, LibraryOptions, grouped
 
 if TYPE_CHECKING:
     from prefixrl.circuits.cells import Cell
@@ -83,25 +76,25 @@ def _cells(pdk: Pdk) -> dict[str, Cell]:
 
 
 @app.command("show", epilog="Example: prefixrl pdk show nangate45")
+@grouped
 def show_command(
+    library: LibraryOptions,
     name: PdkArgument = None,
-    liberty: LibertyOption = None,
-    driving_cell: DrivingCellOption = None,
-    load_ff: LoadOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show a PDK's files, default constraints, and the cells that circuits are mapped to."""
     from rich.table import Table
 
-    pdk, constraints = load_setting(name or "nangate45", liberty, driving_cell, load_ff)
+    pdk = library.load(name)
     roles = _cells(pdk)
     document = {
         "name": pdk.name,
         "origin": pdk.origin,
         "content_hash": pdk.content_hash,
         "liberty": [str(path) for path in pdk.liberty],
-        "driving_cell": constraints.driving_cell,
-        "output_load_ff": constraints.output_load_ff,
+        "lef": [str(path) for path in pdk.lef],
+        "driving_cell": pdk.driving_cell,
+        "output_load_ff": pdk.output_load_ff,
         "dont_use": list(pdk.dont_use),
         "cells": {role: {"cell": cell.name, "area_um2": cell.area_um2} for role, cell in roles.items()},
     }
@@ -120,18 +113,16 @@ def show_command(
 
 
 @app.command("check", epilog=EXAMPLE)
+@grouped
 def check_command(
+    library: LibraryOptions,
     name: PdkArgument = None,
-    liberty: LibertyOption = None,
-    driving_cell: DrivingCellOption = None,
-    load_ff: LoadOption = None,
     json: JsonOption = False,
 ) -> None:
     """Synthesise a small adder on a PDK, prove it, and say what is missing and what that disables."""
     from prefixrl.synthesis.pdk_check import check_pdk
 
-    pdk, _ = load_setting(name or "nangate45", liberty, driving_cell, load_ff)
-    check = check_pdk(pdk)
+    check = check_pdk(library.load(name))
     if json:
         print_json(check.to_json())
     else:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from prefixrl.cli.common import JsonOption, LegalizeOption, WidthOption, print_json
+from prefixrl.cli.common import print_json
+from prefixrl.cli.options import JsonOption, LegalizeOption, WidthOption
 
 EXAMPLE = "Example: prefixrl show sklansky --width 16; prefixrl show brent-kung -n 32 --svg brent-kung.svg"
 

@@ -119,4 +119,6 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 def read_context(connection: sqlite3.Connection) -> DesignContext:
     stored = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM meta")}
+    # Stores made before a library could be more than a name do not have this one.
+    stored.setdefault("library", {})
     return DesignContext(**{known.name: stored[known.name] for known in fields(DesignContext)})

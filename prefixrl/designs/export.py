@@ -30,6 +30,7 @@ from prefixrl.files import atomic_write
 from prefixrl.graphs.drawing import draw_svg
 from prefixrl.graphs.files import graph_to_json
 from prefixrl.synthesis.constraints import Constraints
+from prefixrl.synthesis.evaluator import WITH_WIRES
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.tools.yosys import run_yosys
 
@@ -141,7 +142,7 @@ def export_design(
         "netlist": prove_netlist(netlist, circuit, library, pdk.plain_liberty()),
     }
     made = {each: _content(each, circuit, netlist, rtl) for each in asked}
-    made["sdc"] = _sdc(circuit, constraints, pdk, clock_period_ns or figures.delay_ns)
+    made["sdc"] = _sdc(circuit, constraints, pdk, figures, clock_period_ns or figures.delay_ns)
     names = {each: module + _SUFFIXES[each] for each in made}
     contents = {names[each]: _bytes(content) for each, content in made.items()}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
@@ -179,11 +180,19 @@ def _content(wanted: str, circuit: Circuit, netlist: Netlist, rtl: str) -> str |
     raise AssertionError(wanted)
 
 
-def _sdc(circuit: Circuit, constraints: Constraints, pdk: Pdk, period_ns: float) -> str:
+# A comment and not a command: it would hold against the real wires of a flow that places the netlist, too.
+_NO_WIRES = """\
+# The delay was measured without wires. OpenSTA 2.0 (of 2019) adds those of a library's default_wire_load on its own;
+# to take them out of the netlist beside this file: set_load 0 [get_nets *]
+"""
+
+
+def _sdc(circuit: Circuit, constraints: Constraints, pdk: Pdk, figures: Figures, period_ns: float) -> str:
     liberty = pdk.liberty_libraries()[0]
-    return constraints.to_sdc(
+    text = constraints.to_sdc(
         circuit, period_ns, time_unit_ns=liberty.time_unit_ns, capacitance_unit_ff=liberty.capacitance_unit_ff
     )
+    return text if figures.evaluator in WITH_WIRES else f"{_NO_WIRES}{text}"
 
 
 def aiger(rtl: str, module: str) -> bytes:

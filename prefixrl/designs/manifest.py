@@ -80,7 +80,12 @@ def manifest_document(
             **figures.others,
         },
         "evaluator": {"name": figures.evaluator, "version": figures.evaluator_version, "recipe": figures.recipe},
-        "pdk": {"name": pdk.name, "content_hash": pdk.content_hash},
+        "pdk": {
+            "name": pdk.name,
+            "content_hash": pdk.content_hash,
+            "liberty": [path.name for path in pdk.liberty],
+            "dont_use": list(pdk.dont_use),
+        },
         "constraints": constraints.to_json(),
         "proofs": {name: {"method": proof.method, "detail": proof.detail} for name, proof in proofs.items()},
         "prefixrl": metadata.version("prefixrl"),

@@ -24,7 +24,8 @@ class DesignContext:
 
     :param circuit: circuit kind
     :param width: bits
-    :param pdk: the PDK's name, or the path of its Liberty file
+    :param pdk: the PDK's name
+    :param library: what was stated beside the name: `liberty` and `lef` files by full paths, `dont_use`
     :param pdk_hash: the PDK's content hash, empty for an evaluator that uses none
     :param evaluator: the evaluator's name
     :param evaluator_version: its version and those of its tools
@@ -40,17 +41,23 @@ class DesignContext:
     carry_out: bool = True
     pdk_hash: str = ""
     evaluator_version: str = ""
+    library: Mapping[str, list[str]] = field(default_factory=dict)
 
     def circuit_of(self, graph: PrefixGraph) -> Circuit:
         """The circuit that this store's job makes of `graph`."""
         return Circuit(self.circuit, graph, carry_in=self.carry_in, carry_out=self.carry_out)
 
     def check_comparable(self, other: DesignContext) -> None:
-        """Whether figures of two stores can stand on one front or in one plot.
+        """Whether figures of two stores can stand on one front or in one plot; versions and paths may differ.
 
         :raises InputError: something that the figures depend on differs
         """
+        skipped = {"library", "evaluator_version"}
+        if self.pdk_hash and self.pdk_hash == other.pdk_hash:
+            skipped.add("pdk")
         for each in fields(self):
+            if each.name in skipped:
+                continue
             one, two = getattr(self, each.name), getattr(other, each.name)
             if one != two:
                 raise InputError(f"runs can be compared only where their {each.name} is the same: {one!r}, {two!r}")

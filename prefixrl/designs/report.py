@@ -16,7 +16,7 @@ from prefixrl.graphs.files import graph_document
 def front_document(
     context: DesignContext, front: Sequence[FrontPoint], reference: tuple[float, float]
 ) -> dict[str, object]:
-    """The object that `prefixrl pareto RUN --json` prints and `front.json` holds.
+    """The object that `prefixrl pareto RUN --json` prints and `front.json` holds; `library` only beside a PDK's name.
 
     :param reference: (delay_ns, area_um2)
     """
@@ -24,6 +24,7 @@ def front_document(
         "circuit": context.circuit,
         "width": context.width,
         "pdk": context.pdk,
+        **({"library": dict(context.library)} if context.library else {}),
         "evaluator": context.evaluator,
         "constraints": dict(context.constraints),
         "reference_point": {"delay_ns": reference[0], "area_um2": reference[1]},

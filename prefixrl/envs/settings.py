@@ -6,7 +6,6 @@ the single and the batched environment take exactly the same ones.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -18,6 +17,7 @@ from prefixrl.envs.observations import check_width
 from prefixrl.envs.rewards import RewardScale
 from prefixrl.errors import InputError
 from prefixrl.graphs import RULES, PrefixGraph, Rule
+from prefixrl.hints import near_miss
 
 RENDER_MODES = ("ansi", "rgb_array")
 
@@ -100,8 +100,7 @@ def split_arguments(**arguments: Any) -> tuple[EnvSettings, ServiceSettings]:
     task, evaluation = _names(EnvSettings), _names(ServiceSettings)
     for name in arguments:
         if name not in task | evaluation:
-            near = difflib.get_close_matches(name, sorted(task | evaluation), n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            hint = near_miss(name, sorted(task | evaluation))
             raise InputError(f"an environment has no such argument{hint}: {name}")
     return (
         EnvSettings(**{name: value for name, value in arguments.items() if name in task}),

@@ -7,7 +7,6 @@ zero above the diagonal; inputs and outputs may be left out.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import os
@@ -20,6 +19,7 @@ from prefixrl.errors import InputError
 from prefixrl.files import atomic_write
 from prefixrl.graphs.prefix_graph import FORMAT, MAX_WIDTH, PrefixGraph, short_text
 from prefixrl.graphs.structures import is_structure_name, structure, well_known_names
+from prefixrl.hints import near_miss
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 """No graph of 256 bits needs more: its JSON has at most 32,640 pairs, its cell map 65,536 digits."""
@@ -41,8 +41,7 @@ def load_graph(spec: str | Path, width: int | None = None, legalize: bool = Fals
             raise InputError(f"a structure's name needs a width, got {short_text(name)} without one")
         return structure(spec, width)
     if not _exists(name):
-        near = difflib.get_close_matches(name, well_known_names(), n=1, cutoff=0.6)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        hint = near_miss(name, well_known_names())
         raise InputError(f"a graph is a structure's name or an existing file{hint}, got {short_text(name)}")
     graph = read_graph(Path(name), legalize=legalize)
     if width is not None and graph.width != width:

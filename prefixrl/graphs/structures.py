@@ -9,13 +9,13 @@ Letters: N width, n = 2^k the next power of two, t = 1 .. k the levels, msb row,
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 
 from prefixrl.errors import InputError
 from prefixrl.graphs.prefix_graph import Node, PrefixGraph, check_width, short_text
 from prefixrl.graphs.rows import lower_parents, ripple_rows
+from prefixrl.hints import near_miss
 
 Block = tuple[int, int]  # (highest input, lowest input) of neighbouring inputs that are combined already
 
@@ -244,5 +244,4 @@ def well_known_names() -> list[str]:
 
 
 def _hint(name: str) -> str:
-    near = difflib.get_close_matches(name, well_known_names(), n=1, cutoff=0.6)
-    return f" (did you mean {near[0]}?)" if near else f" (known: {', '.join(_PLAIN)}, families ladner-fischer-K, ...)"
+    return near_miss(name, well_known_names()) or f" (known: {', '.join(_PLAIN)}, families ladner-fischer-K, ...)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 from prefixrl.circuits import Circuit
 from prefixrl.circuits.kinds import Port
 from prefixrl.errors import InputError
+from prefixrl.hints import near_miss
 from prefixrl.synthesis.pdk import Pdk
 
 _CELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.$]*")
@@ -195,9 +195,7 @@ def check_known_keys(data: Iterable[Any], known: Sequence[str], what: str) -> No
     """
     for key in data:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise InputError(f"{what} may state {', '.join(known)}{hint}: {key!r}")
+            raise InputError(f"{what} may state {', '.join(known)}{near_miss(key, known)}: {key!r}")
 
 
 def _bit_times(times: Any, name: str) -> BitTimes:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from prefixrl.circuits import Circuit
 from prefixrl.circuits.netlist import Netlist
 from prefixrl.errors import InputError
+from prefixrl.hints import near_miss
 from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
 from prefixrl.synthesis.pdk import Pdk
@@ -55,6 +56,14 @@ class Evaluator(Protocol):
 WITHOUT_EFFORT = ("analytic", "openroad")
 """Evaluators that know no effort: one evaluation says all."""
 
+WITH_WIRES = ("openroad",)
+"""Evaluators whose delays have wires in them."""
+
+
+def efforts(name: str) -> tuple[str, ...]:
+    """The efforts that an evaluator knows, `""` alone where it knows none."""
+    return ("",) if name in WITHOUT_EFFORT else ("fast", "full")
+
 
 def effort_options(name: str, effort: str) -> dict[str, str]:
     """What `make_evaluator` is told of an effort; nothing where the evaluator knows none."""
@@ -75,10 +84,9 @@ def make_evaluator(name: str, pdk: Pdk, **options: Any) -> Evaluator:
     from prefixrl.synthesis.yosys import YosysEvaluator
 
     if name not in EVALUATOR_NAMES:
-        raise InputError(f"the evaluator must be one of {', '.join(EVALUATOR_NAMES)}: {name!r}")
-    allowed = {"native": ("effort", "wires"), "yosys": ("effort", "check_rtl"), "openroad": OPTIONS, "analytic": ()}[
-        name
-    ]
+        hint = near_miss(name, EVALUATOR_NAMES)
+        raise InputError(f"the evaluator must be one of {', '.join(EVALUATOR_NAMES)}{hint}: {name!r}")
+    allowed = {"native": ("effort", "wires"), "yosys": ("effort", "check_rtl"), "openroad": OPTIONS}.get(name, ())
     unknown = next((option for option in options if option not in allowed), None)
     if unknown is not None:
         known = ", ".join(allowed) or "none"

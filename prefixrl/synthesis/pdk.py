@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -17,7 +18,8 @@ from typing import Any
 
 from prefixrl.circuits.cells import CellLibrary
 from prefixrl.errors import InputError
-from prefixrl.files import atomic_write
+from prefixrl.files import atomic_write, is_file
+from prefixrl.hints import near_miss
 from prefixrl.paths import cache_folder
 from prefixrl.synthesis.liberty import LibertyLibrary, merged_cell_library, read_liberty, read_liberty_text
 from prefixrl.synthesis.liberty_timing import (
@@ -31,6 +33,7 @@ from prefixrl.synthesis.liberty_timing import (
 from prefixrl.synthesis.pdk_places import LayerRc, PdkDescription, PdkStatus, find_pdk, known_pdks
 
 DEFAULT_PDK = "nangate45"
+CELL_PATTERN = re.compile(r"[A-Za-z0-9_.*?]+")
 # How OpenROAD-flow-scripts arrives at its 3.898 fF for Nangate45: four inputs of the driving cell.
 LOAD_IN_DRIVER_INPUTS = 4.0
 
@@ -166,7 +169,8 @@ def load_pdk(
     :param output_load_ff: in place of the PDK's own
     :param lef: technology LEF, then cells, in place of the PDK's own
     :param dont_use: names and shell patterns in addition to the PDK's own
-    :raises InputError: neither a known name nor files, files that are not Liberty, a driving cell that they lack
+    :raises InputError: neither a known name nor files, files that are not Liberty, a driving cell or a cell not to use
+        that they lack
     """
     known = {description.name: description for description in known_pdks()}
     pieces = [str(name)] if isinstance(name, str | Path) else [str(each) for each in name]
@@ -181,19 +185,31 @@ def load_pdk(
     return pdk
 
 
+def is_known(name: str) -> bool:
+    """Whether `load_pdk` takes it for a PDK's name, alone or with a corner; else it is one of files."""
+    return name.partition(":")[0] in {description.name for description in known_pdks()}
+
+
 def _liberty_paths(pieces: Sequence[str], known: Mapping[str, PdkDescription]) -> tuple[Path, ...]:
-    if len(pieces) == 1 and not Path(pieces[0]).is_file():
+    if len(pieces) == 1 and not is_file(pieces[0]):
         pieces = pieces[0].split(os.pathsep)
-    missing = next((piece for piece in pieces if not Path(piece).is_file()), None)
+    missing = next((piece for piece in pieces if not is_file(piece)), None)
     if missing is not None or not pieces:
-        raise InputError(f"the PDK must be one of {', '.join(known)} or Liberty files: {missing!r}")
+        hint = near_miss(missing, known)
+        raise InputError(f"the PDK must be one of {', '.join(known)} or Liberty files{hint}: {missing!r}")
     return tuple(Path(piece).resolve() for piece in pieces)
 
 
 def _with_choices(pdk: Pdk, lef: tuple[Path, ...], dont_use: tuple[str, ...]) -> Pdk:
     for path in lef:
-        if not path.is_file():
+        if not is_file(path):
             raise InputError(f"a LEF file must be a file: {str(path)!r}")
+    cells = [cell.name for library in pdk.liberty_libraries() for cell in library.cells] if dont_use else []
+    for pattern in dont_use:
+        if CELL_PATTERN.fullmatch(pattern) is None:
+            raise InputError(f"a cell not to use must be a name or a pattern of '*' and '?': {pattern!r}")
+        if not any(fnmatchcase(cell, pattern) for cell in cells):
+            raise InputError(f"a cell not to use must be one of {pdk.name}{near_miss(pattern, cells)}: {pattern!r}")
     if lef:
         pdk = replace(pdk, lef=tuple(path.resolve() for path in lef))
     return replace(pdk, dont_use=tuple(dict.fromkeys((*pdk.dont_use, *dont_use))))
@@ -271,7 +287,7 @@ def _check_settings(pdk: Pdk) -> None:
     cells = {cell.name: cell for library in pdk.liberty_libraries() for cell in library.cells}
     driver = cells.get(pdk.driving_cell)
     if driver is None or driver.logic is None or len(driver.input_capacitance_ff) != 1:
-        why = f" ({driver.unfit})" if driver is not None and driver.unfit else ""
+        why = near_miss(pdk.driving_cell, cells) if driver is None else f" ({driver.unfit})" if driver.unfit else ""
         raise InputError(f"the driving cell must be a buffer or an inverter of {pdk.name}{why}: {pdk.driving_cell!r}")
     if not (math.isfinite(pdk.output_load_ff) and pdk.output_load_ff >= 0):
         raise InputError(f"the output load must be a finite number of fF, at least 0: {pdk.output_load_ff!r}")

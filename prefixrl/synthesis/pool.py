@@ -1,9 +1,10 @@
-"""Who evaluates: threads of this process, or worker processes with tools of their own, behind one interface.
+"""Who evaluates: threads of this process, worker processes with tools of their own, or the same on other machines
+(`ray_pool`), behind one interface.
 
     service (keys, cache) --WorkUnit--> pool: bounded queue --> hands, one per worker --> evaluator, tools
                           <-WorkOutcome-
 
-A hand is what a worker works with: an evaluator in this process, or the asking end of a worker process.
+A hand is what a worker works with: an evaluator in this process, the asking end of a worker process, or of an actor.
 """
 
 from __future__ import annotations
@@ -13,23 +14,26 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol, runtime_checkable
 
-from prefixrl.errors import EvaluationFailed, InputError, ToolError
+from prefixrl.errors import EvaluationFailed, InputError, ToolError, ToolMissing
+from prefixrl.hints import near_miss
 from prefixrl.synthesis.curve import AreaDelayCurve
 from prefixrl.synthesis.evaluator import Evaluator
 from prefixrl.synthesis.remote import WorkerProcess
 from prefixrl.synthesis.work import EvaluatorFactory, EvaluatorSpec, WorkUnit
 from prefixrl.tools.limits import tool_limits
 
-POOL_NAMES = ("in-process", "processes")
+POOL_NAMES = ("in-process", "processes", "ray")
+DEFAULT_POOL = "in-process"
 MAXIMUM_WORKERS = 1024
 # An OpenROAD curve of 64 bits takes minutes, an ABC one 0.1 s.
 DEFAULT_TIMEOUT_S = 900.0
 DEFAULT_MEMORY_MIB = 4096
 _ATTEMPTS = 2
 # Units that wait for each worker: enough that none is ever idle, little enough that nothing piles up.
-_QUEUED_PER_WORKER = 8
+QUEUED_PER_WORKER = 8
 # Threads take units of 0.1 ms too.
 _QUEUED_PER_THREAD = 256
 
@@ -188,7 +192,7 @@ class InProcessPool(LocalPool):
         memory_mib: int | None = None,
         queue_size: int | None = None,
     ) -> None:
-        _check_limits(timeout_s, memory_mib)
+        check_limits(timeout_s, memory_mib)
         unused = [] if first is None else [first]
 
         def make_hand() -> Hand:
@@ -249,9 +253,9 @@ class ProcessPool(LocalPool):
         memory_mib: int | None = None,
         queue_size: int | None = None,
     ) -> None:
-        _check_limits(timeout_s, memory_mib)
+        check_limits(timeout_s, memory_mib)
         limits = timeout_s or DEFAULT_TIMEOUT_S, memory_mib or DEFAULT_MEMORY_MIB
-        queued = _QUEUED_PER_WORKER * workers if queue_size is None else queue_size
+        queued = QUEUED_PER_WORKER * workers if queue_size is None else queue_size
         super().__init__(lambda: WorkerProcess(spec, *limits), workers, queued)
 
     def pids(self) -> list[int]:
@@ -271,18 +275,39 @@ def make_pool(
 ) -> WorkerPool:
     """A pool by its name, one of `POOL_NAMES`.
 
-    :param factory: for "processes" an EvaluatorSpec, or what `EvaluatorSpec.of` takes for one
+    :param factory: for "processes" and "ray" an EvaluatorSpec, or what `EvaluatorSpec.of` takes for one
     :param first: an evaluator that is there already and becomes the pool's
     :raises InputError: unknown name, numbers out of range, a factory that cannot be told to another process
+    :raises ToolMissing: as `require_pool`
     """
     if name == "in-process":
         return InProcessPool(factory, first, workers, timeout_s, memory_mib)
     if name == "processes":
         return ProcessPool(EvaluatorSpec.of(factory), workers, timeout_s, memory_mib)
-    raise InputError(f"the pool must be one of {', '.join(POOL_NAMES)}: {name!r}")
+    require_pool(name)
+    from prefixrl.synthesis.ray_pool import RayPool
+
+    return RayPool(EvaluatorSpec.of(factory), workers, timeout_s, memory_mib)
 
 
-def _check_limits(timeout_s: float | None, memory_mib: int | None) -> None:
+def require_pool(name: str) -> None:
+    """Check that there is such a pool and that this machine has what it needs; starts nothing.
+
+    :raises InputError: there is none of that name
+    :raises ToolMissing: it needs a package that is not installed
+    """
+    if name not in POOL_NAMES:
+        hint = near_miss(name, POOL_NAMES)
+        raise InputError(f"the pool must be one of {', '.join(POOL_NAMES)}{hint}: {name!r}")
+    if name == "ray" and find_spec("ray") is None:
+        raise ToolMissing(f"this pool needs a package (pip install 'prefixrl[ray]'): {name!r}")
+
+
+def check_limits(timeout_s: float | None, memory_mib: int | None) -> None:
+    """Check what one evaluation may take.
+
+    :raises InputError: numbers out of range
+    """
     if timeout_s is not None and not 0 < timeout_s < float("inf"):
         raise InputError(f"the time-out of an evaluation must be a number of seconds above 0: {timeout_s!r}")
     if memory_mib is not None and memory_mib < 1:

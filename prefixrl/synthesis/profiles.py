@@ -9,7 +9,7 @@ A file (YAML or JSON) has one of two forms, times in ns, lowest bit first:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,10 @@ import yaml
 
 from prefixrl.circuits import Circuit
 from prefixrl.errors import InputError
-from prefixrl.synthesis.constraints import BitTimes, Constraints, check_known_keys
+from prefixrl.files import is_file
+from prefixrl.hints import near_miss
+from prefixrl.synthesis.constraints import BitTimes, Constraints, check_known_keys, default_constraints
+from prefixrl.synthesis.pdk import Pdk
 
 MAXIMUM_PROFILE_BYTES = 2**20
 # One unit of the profiles is a NAND2 or so; an XOR takes two. In Nangate45 XOR2_X1 takes about 50 ps at fanout 2.
@@ -99,6 +102,33 @@ def with_profile(
     return changed
 
 
+def chosen_constraints(
+    pdk: Pdk,
+    circuits: Sequence[Circuit],
+    *,
+    profile: str | Path | None = None,
+    unit_delay_ns: float | None = None,
+    max_fanout: int | None = None,
+    max_transition_ns: float | None = None,
+) -> Constraints:
+    """A PDK's own constraints with what a person chose beside them.
+
+    :param circuits: what they are for, all of one kind; under a profile of one width, too
+    :param unit_delay_ns: see `with_profile`; None for `DEFAULT_UNIT_DELAY_NS`
+    :raises InputError: as `with_profile` and `Constraints`; circuits of several widths; a unit delay without a use
+    """
+    constraints = replace(default_constraints(pdk), max_fanout=max_fanout, max_transition_ns=max_transition_ns)
+    if unit_delay_ns is not None and str(profile) not in PROFILES:
+        raise InputError(f"a unit delay needs a profile by name ({', '.join(PROFILES)}): {unit_delay_ns!r}")
+    if profile is None:
+        return constraints
+    widths = sorted({circuit.width for circuit in circuits})
+    if len(widths) > 1:
+        raise InputError(f"circuits under one profile must have one width: {widths}")
+    unit_ns = DEFAULT_UNIT_DELAY_NS if unit_delay_ns is None else unit_delay_ns
+    return with_profile(constraints, profile, circuits[0], unit_ns)
+
+
 def _to_operands(times: tuple[Any, ...], circuit: Circuit) -> BitTimes:
     return tuple((port.name, times) for port in circuit.inputs if port.width > 1 or port.width == circuit.width)
 
@@ -124,9 +154,9 @@ def _from_file(constraints: Constraints, path: Path, circuit: Circuit) -> Constr
 
 
 def _read(path: Path) -> Any:
-    known = ", ".join(PROFILES)
-    if not path.is_file():
-        raise InputError(f"the profile must be one of {known} or a file: {str(path)!r}")
+    if not is_file(path):
+        known = f"{', '.join(PROFILES)} or a file{near_miss(path, PROFILES)}"
+        raise InputError(f"the profile must be one of {known}: {str(path)!r}")
     try:
         with path.open("rb") as stream:
             content = stream.read(MAXIMUM_PROFILE_BYTES + 1)

@@ -60,7 +60,7 @@ class WorkerProcess(ToolSession):
         :raises InputError: the worker's evaluator cannot work at all
         :raises ToolError: the worker or a tool of it died, hung, or took too much memory; trying again may help
         """
-        self._ensure_ready()
+        self.make_ready()
         answer = self._ask({"unit": unit.to_json(), "timeout_s": self.timeout_s}, self.timeout_s + _GRACE_S)
         self._differences = 0
         try:
@@ -68,8 +68,12 @@ class WorkerProcess(ToolSession):
         except (InputError, KeyError) as error:
             raise ToolError(f"a worker answered with no curve: {str(answer)[:80]!r}", command=self.argv) from error
 
-    def _ensure_ready(self) -> None:
-        """Have a living worker; that one dies while it starts does not count against the unit that waits for it."""
+    def make_ready(self) -> None:
+        """Have a living worker; that one dies while it starts does not count against the unit that waits for it.
+
+        :raises InputError: the worker's evaluator cannot work at all
+        :raises ToolError: it died time and again
+        """
         for attempt in range(_STARTS_AT_MOST):
             try:
                 with self._lock:

@@ -10,7 +10,7 @@ import functools
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,8 @@ class EvaluatorSpec:
         """
         pdk: Pdk = from_plain(Pdk, data["pdk"])
         if not all(path.is_file() for path in pdk.liberty):
-            pdk = load_pdk(pdk.name, pdk.driving_cell, pdk.output_load_ff)
+            found = load_pdk(pdk.name, pdk.driving_cell, pdk.output_load_ff)
+            pdk = replace(found, dont_use=pdk.dont_use)
         return cls(data["name"], pdk, data["options"])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 
 from prefixrl.circuits.kinds import Circuit
@@ -14,11 +13,10 @@ from prefixrl.synthesis.openroad.lef import technology_first
 from prefixrl.synthesis.openroad.pins import Pin, datapath_pins
 from prefixrl.synthesis.openroad.settings import OpenroadSettings
 from prefixrl.synthesis.openroad.technology import Technology
-from prefixrl.synthesis.pdk import Pdk
+from prefixrl.synthesis.pdk import CELL_PATTERN, Pdk
 
 # Share of an edge's tracks that pins may take, so that a router could still reach them.
 _TRACKS_FOR_PINS = 0.9
-_CELL_PATTERN = re.compile(r"[A-Za-z0-9_.*?]+")
 
 
 def make_scripts(
@@ -81,7 +79,7 @@ def _signal_wires(technology: Technology) -> str:
 
 
 def _cell_pattern(name: str) -> str:
-    if _CELL_PATTERN.fullmatch(name) is None:
+    if CELL_PATTERN.fullmatch(name) is None:
         raise InputError(f"a cell not to use must be a name or a pattern of '*' and '?': {name!r}")
     return name
 
