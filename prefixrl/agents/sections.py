@@ -45,7 +45,7 @@ class PdkConfig(Section):
 class EvaluatorConfig(Section):
     """Who judges a design."""
 
-    name: str = Field(default="yosys", description="evaluator: analytic, yosys, ...")
+    name: str = Field(default="native", description="evaluator: native, yosys, openroad or analytic")
     effort: Literal["fast", "full"] = Field(default="fast", description="effort spent per design while searching")
     workers: int = Field(default=2, ge=1, le=1024, description="evaluations at a time, one tool process each")
     pool: Literal["in-process", "processes", "ray"] = Field(
@@ -57,6 +57,9 @@ class EvaluatorConfig(Section):
     )
     memory_mib: int | None = Field(
         default=None, ge=1, description="memory that one evaluation may take, MiB, null: the pool's own limit"
+    )
+    judge: Literal["auto", "opensta", "yosys", "none"] = Field(
+        default="auto", description="independent timer of the final front; auto: opensta where found, else yosys (ABC)"
     )
 
 

@@ -29,13 +29,14 @@ from prefixrl.designs.front import merged_classical_front
 from prefixrl.designs.report import front_document
 from prefixrl.envs.observations import check_width
 from prefixrl.envs.rewards import RewardScale
-from prefixrl.errors import EvaluationFailed
+from prefixrl.errors import EvaluationFailed, ToolError
 from prefixrl.graphs import PrefixGraph
 from prefixrl.graphs.structures import classical_structures, structure
 from prefixrl.synthesis.cache import CachedResult, EvaluationCache
 from prefixrl.synthesis.constraints import Constraints
-from prefixrl.synthesis.curve import AreaDelayCurve
-from prefixrl.synthesis.evaluator import WITHOUT_EFFORT, effort_options
+from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
+from prefixrl.synthesis.evaluator import WITHOUT_EFFORT, effort_options, make_evaluator
+from prefixrl.synthesis.judges import Judgement, judge_points, make_judge
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.synthesis.pool import require_pool
 from prefixrl.synthesis.service import Evaluation, EvaluationService
@@ -65,6 +66,7 @@ class JobResult:
     :param reference: (delay_ns, area_um2) of the hypervolume
     :param hypervolume: ns um2
     :param steps: edits
+    :param judgement: what an independent timer says of the front, where one was asked
     """
 
     run: Path
@@ -75,6 +77,7 @@ class JobResult:
     front: Sequence[FrontPoint]
     reference: tuple[float, float]
     hypervolume: float
+    judgement: Judgement | None = None
 
 
 class JobSession:
@@ -231,7 +234,11 @@ class JobSession:
         self._counting = False
         if not self.stop.requested and self.config.budget.final_designs:
             self._final_pass()
-        front = self.write_front()
+        front = self.store.front()
+        judgement = None if self.stop.requested else self._judgement(front)
+        self.write_front()
+        if judgement is not None:
+            self.run.write_judgement(judgement.to_json())
         ended_by = "stopped" if self.stop.requested else "exhausted" if self.exhausted else "budget"
         self.show("stopped" if self.stop.requested else "done", force=True)
         return JobResult(
@@ -243,13 +250,33 @@ class JobSession:
             front=front,
             reference=self.reference,
             hypervolume=self.hypervolume,
+            judgement=judgement,
         )
 
-    def write_front(self) -> list[FrontPoint]:
-        """Write `front.json` from the store and return the front."""
-        front = self.store.front()
-        self.run.write_front(front_document(self.store.context, front, self.reference))
-        return front
+    def write_front(self) -> None:
+        """Write `front.json` from the store."""
+        self.run.write_front(front_document(self.store.context, self.store.front(), self.reference))
+
+    def _judgement(self, front: Sequence[FrontPoint]) -> Judgement | None:
+        """What the job's judge says of the front; nothing, with a line to the person, where it fails."""
+        config = self.config.evaluator
+        judge = make_judge(config.judge, self._pdk, config.name)
+        if judge is None:
+            return None
+        self.show("judge", force=True)
+        evaluator = make_evaluator(config.name, self._pdk)
+        try:
+            points = [
+                (self.circuit_of(point.graph), CurvePoint(point.delay_ns, point.area_um2, point.recipe))
+                for point in front
+            ]
+            return judge_points(judge, evaluator, self._constraints, points)
+        except (EvaluationFailed, ToolError) as error:
+            self.view.message(f"the front could not be judged by {judge.name}: {error}")
+            return None
+        finally:
+            evaluator.close()
+            judge.close()
 
     def show(self, phase: str, figures: Mapping[str, float] | None = None, *, force: bool = False) -> None:
         """Tell the live view where the job stands."""

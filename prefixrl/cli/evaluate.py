@@ -39,7 +39,7 @@ def evaluate(
     surroundings: ConstraintOptions,
     pooling: PoolOptions,
     pdk: PdkOption = None,
-    evaluator: EvaluatorOption = "yosys",
+    evaluator: EvaluatorOption = "native",
     effort: EffortOption = "full",
     signoff: SignoffOption = None,
     power: PowerOption = False,

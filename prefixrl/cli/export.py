@@ -65,7 +65,7 @@ def export(
         str | None, typer.Option("--module", help="The module's name. Default: the circuit's kind.")
     ] = None,
     pdk: PdkOption = None,
-    evaluator: EvaluatorOption = "yosys",
+    evaluator: EvaluatorOption = "native",
     effort: EffortOption = "full",
     signoff: SignoffOption = None,
     power: PowerOption = False,

@@ -86,7 +86,10 @@ class ProblemOptions:
     width: Annotated[int | None, typer.Option("--width", "-n", help="Bits.")] = None
     circuit: Annotated[str | None, typer.Option("--circuit", help="Circuit kind, such as adder.")] = None
     pdk: PdkOption = None
-    evaluator: Annotated[str | None, typer.Option("--evaluator", help="yosys, native, openroad or analytic.")] = None
+    evaluator: Annotated[str | None, typer.Option("--evaluator", help="native, yosys, openroad or analytic.")] = None
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="Timer of the final front: auto, opensta, yosys or none.")
+    ] = None
     evaluations: Annotated[int | None, typer.Option("--evaluations", help="Unique designs to evaluate.")] = None
     time: Annotated[str | None, typer.Option("--time", help="Duration such as 90s, 10m or 2h.")] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random stream.")] = None
@@ -169,6 +172,7 @@ def _overrides(
         "constraints.max_fanout": surroundings.max_fanout,
         "constraints.max_transition_ns": surroundings.max_transition,
         "evaluator.name": problem.evaluator,
+        "evaluator.judge": problem.judge,
         "evaluator.pool": pooling.pool,
         "evaluator.workers": pooling.workers,
         "evaluator.timeout_s": pooling.timeout_s,
@@ -211,12 +215,16 @@ def _report(result: JobResult, as_json: bool) -> None:
         "front_size": len(result.front),
         "hypervolume": result.hypervolume,
         "reference_point": {"delay_ns": result.reference[0], "area_um2": result.reference[1]},
+        "judge": None if result.judgement is None else result.judgement.to_json(),
     }
     if as_json:
         print_json(figures)
         return
     front = f"{len(result.front)} points on the front, hypervolume {result.hypervolume:.3f} ns um2"
     typer.echo(f"{result.run}: {result.evaluations} designs in {result.seconds:.0f} s, {front} ({result.ended_by})")
+    if (judged := result.judgement) is not None:
+        errors = f"{judged.mean_error_percent:.2g} % in mean, {judged.worst_error_percent:.2g} % at worst"
+        typer.echo(f"judge {judged.judge}: delays of the {judged.points} netlists of the front are off by {errors}")
     if result.ended_by == "stopped":
         typer.echo(f"go on with --resume {result.run}")
     else:

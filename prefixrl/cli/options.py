@@ -30,7 +30,7 @@ PdkOption = Annotated[
     str | None,
     typer.Option("--pdk", help="A PDK's name (see 'prefixrl pdk list') or a Liberty file. Default: nangate45."),
 ]
-EvaluatorOption = Annotated[str, typer.Option("--evaluator", help="yosys, native, openroad or analytic.")]
+EvaluatorOption = Annotated[str, typer.Option("--evaluator", help="native, yosys, openroad or analytic.")]
 EffortOption = Annotated[
     str, typer.Option("--effort", help="full: many delay targets; fast: the few that training looks at.")
 ]

@@ -99,6 +99,10 @@ class RunDirectory:
         """
         atomic_write(self.front_path, json.dumps(document, indent=1, allow_nan=False) + "\n")
 
+    def write_judgement(self, document: Mapping[str, object]) -> None:
+        """Write `judge.json`: what an independent timer says of the delays in `front.json`."""
+        atomic_write(self.path / "judge.json", json.dumps(document, indent=1, allow_nan=False) + "\n")
+
     def _folder(self, name: str) -> Path:
         folder = self.path / name
         folder.mkdir(exist_ok=True)
