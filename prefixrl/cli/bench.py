@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -84,6 +85,31 @@ def signoff_command(
 
     check_signoff("opensta")
     _print("reported delay against OpenSTA", bench_signoff(netlists, others, library.load(pdk)), json)
+
+
+@app.command("native", epilog="Example: prefixrl bench native --section truth --netlists 100")
+def native_command(
+    section: Annotated[
+        list[str] | None, typer.Option("--section", help="truth, speed, quality or memory; all where none is named.")
+    ] = None,
+    netlists: Annotated[int, typer.Option("--netlists", help="Netlists that OpenSTA times again.")] = 1000,
+    random_graphs: Annotated[int, typer.Option("--random", help="Random graphs sized by ABC too.")] = 200,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="CSV of what another sizer makes of the classical structures.")
+    ] = None,
+    pdk: Annotated[str, typer.Option("--pdk", help="A PDK's name or a Liberty file.")] = "nangate45",
+    json: JsonOption = False,
+) -> None:
+    """Compare the native evaluator with OpenSTA (delays), ABC (speed, areas) and a table of another sizer."""
+    from prefixrl.cli.judging import check_signoff
+    from prefixrl.synthesis.native.benchmark import SECTIONS, bench_native
+    from prefixrl.synthesis.pdk import load_pdk
+
+    sections = section or SECTIONS
+    if "truth" in sections:
+        check_signoff("opensta")
+    figures = bench_native(sections, netlists, random_graphs, reference, load_pdk(pdk))
+    _print("native evaluator", figures, json)
 
 
 def _print(title: str, figures: dict[str, Any], as_json: bool) -> None:
