@@ -76,9 +76,13 @@ class WorkerActor:
             self._worker.interrupt()
 
     def close(self) -> None:
-        """End the worker process and all that it started."""
+        """End the worker process and all that it started, and remove the folder of this process.
+
+        Ray ends an actor together with its children, among them the watchdog that would do that.
+        """
         if self._worker is not None:
             self._worker.close()
+            shutil.rmtree(temporary_folder(), ignore_errors=True)
 
     def _make_ready(self) -> dict[str, Any]:
         self._made().make_ready()

@@ -15,14 +15,15 @@ def curve(*points: tuple[float, float]) -> AreaDelayCurve:
 
 
 def test_every_evaluator_is_measured_or_said_to_be_missing() -> None:
-    figures = compare_evaluators(width=6, graphs=4, seconds=20)
+    figures = compare_evaluators(width=6, graphs=3, seconds=2)
     labels = {f"{name} {effort}".strip() for name in EVALUATOR_NAMES for effort in efforts(name)}
     measured = set(figures["curves_per_s"])
     assert measured | set(figures["missing"]) == labels
     assert {"analytic", "yosys fast", "yosys full"} <= measured
     assert all(rate > 0 for rate in figures["curves_per_s"].values())
-    assert figures["judged"]["yosys fast"] == 4
-    assert len(figures["kendall"]) == len(measured) * (len(measured) - 1) // 2
+    assert figures["judged"]["yosys fast"] == 3
+    judged_two = [label for label, count in figures["judged"].items() if count >= 2]
+    assert len(figures["kendall"]) == len(judged_two) * (len(judged_two) - 1) // 2 > 0
     assert all(tau is None or -1 <= tau <= 1 for tau in figures["kendall"].values())
 
 
