@@ -1,7 +1,8 @@
 """Compiling hot functions: the one way in which every module of kernels does it. Importing this imports numba.
 
-Machine code is kept in the cache folder under a digest of all sources that are compiled. numba itself looks at the
-file of the outermost function only, and would go on using what it once made of the functions that this one calls.
+Machine code is kept in the cache folder under a digest of all sources that are compiled, and of their neighbours. numba
+itself looks at the file of the outermost function only, and would go on using what it once made of the functions that
+this one calls.
 """
 
 from __future__ import annotations
@@ -60,9 +61,11 @@ def _folder() -> str:
     """Where machine code of these very sources is kept; empty where no folder can be made."""
     package = Path(__file__).parent
     digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(package.rglob("*.py")):
-        source = path.read_bytes()
-        if b"prefixrl.compiling" in source or b"prefixrl/compiling" in source:
+    sources = {path: path.read_bytes() for path in sorted(package.rglob("*.py"))}
+    # Constants of neighbours are compiled in.
+    folders = {path.parent for path, source in sources.items() if b"prefixrl.compiling" in source}
+    for path, source in sources.items():
+        if path.parent in folders or path == Path(__file__):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0" + source)
     folder = cache_folder() / "compiled" / digest.hexdigest()[:16]
     try:

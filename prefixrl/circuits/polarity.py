@@ -70,7 +70,7 @@ def choose_forms(network: LogicNetwork, table: FormTable, polarity: str, sweeps:
     """The number of the form of every node.
 
     :param polarity: one of `POLARITIES`
-    :param sweeps: of the annealing
+    :param sweeps: of the annealing; 0 for none
     :raises InputError: another policy
     """
     if polarity not in POLARITIES:
@@ -88,6 +88,8 @@ def choose_forms(network: LogicNetwork, table: FormTable, polarity: str, sweeps:
     costs = inverter_costs(operands, table.inverter_area, _CRITICAL_WEIGHT[polarity])
     problem = (types, operands, needed, table.first, table.needs, table.outputs, table.areas, costs)
     improve_forms(chosen, *problem, _DESCENT_SWEEPS)
+    if sweeps == 0:
+        return [int(form) for form in chosen]
     hottest, coldest = (temperature * table.inverter_area for temperature in _TEMPERATURES)
     anneal_forms(chosen, *problem, sweeps, hottest, coldest)
     improve_forms(chosen, *problem, _DESCENT_SWEEPS)

@@ -39,7 +39,7 @@ class Walk(NamedTuple):
 
 
 EFFORTS: dict[str, tuple[Walk, ...]] = {
-    "fast": (Walk("area", 0, Plan(24, 0.3, 20.0, 0.03, 0.3, 4)),),
+    "fast": (Walk("area", 0, Plan(18, 0.5, 20.0, 0.03, 0.35, 3)),),
     "full": tuple(
         Walk(polarity, sweeps, Plan(steps, 0.05, 60.0, softness, keep, 5))
         for polarity, sweeps in (("area", 40), ("area", 0), ("speed", 40))
