@@ -13,8 +13,8 @@ from functools import lru_cache
 from prefixrl.graphs.prefix_graph import PrefixGraph, check_width
 from prefixrl.graphs.rows import Rows
 
-GRAPH_COUNTS = {2: 1, 3: 2}
-"""Legal graphs by width, as counted by `count_graphs`."""
+GRAPH_COUNTS = {2: 1, 3: 2, 4: 7, 5: 43, 6: 471, 7: 9296, 8: 332_632}
+"""Legal graphs by width, as `count_graphs` counts them."""
 
 
 @lru_cache(maxsize=65536)
@@ -56,7 +56,12 @@ def all_graphs(width: int) -> Iterator[PrefixGraph]:
     :param width: 2 and more; beyond 8 there are too many to wait for
     :raises InputError: width out of range
     """
-    return (PrefixGraph._of_legal_rows(rows) for rows in all_rows(check_width(width)))
+    return (graph_of(rows) for rows in all_rows(check_width(width)))
+
+
+def graph_of(rows: Rows) -> PrefixGraph:
+    """The graph of rows that came from here, which are legal."""
+    return PrefixGraph._of_legal_rows(rows)
 
 
 def count_graphs(width: int) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 from prefixrl.agents.search.judge import Judge
 from prefixrl.agents.search_sections import EnumerationConfig, SearchConfig
 from prefixrl.graphs import PrefixGraph
-from prefixrl.graphs.enumeration import all_rows, columns
+from prefixrl.graphs.enumeration import all_rows, columns, graph_of
 from prefixrl.graphs.rows import Rows, fanout_rows, int_to_rows, level_rows, rows_to_int
 
 BATCH = 64
@@ -53,7 +53,7 @@ def complete_graphs(width: int) -> Iterator[PrefixGraph]:
         depths.append(max(levels[0] for levels in level_rows(rows)))
     smallest = [min((s for s, d in zip(sizes, depths, strict=True) if d == depth), default=0) for depth in range(width)]
     excess = np.array(sizes) - np.array(smallest)[depths]
-    return (PrefixGraph._of_legal_rows(int_to_rows(width, packed[i])) for i in np.lexsort((depths, excess)))
+    return (graph_of(tuple(int_to_rows(width, packed[i]))) for i in np.lexsort((depths, excess)))
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def pruned_graphs(
                 order = sorted(range(len(graphs)), key=lambda i: (graphs[i].slowness, ties[i]))
                 alive += [graphs[i] for i in order[:bucket]]
     alive.sort(key=lambda graph: (graph.size - smallest[graph.depth], graph.depth))
-    return [PrefixGraph._of_legal_rows(graph.rows) for graph in alive]
+    return [graph_of(graph.rows) for graph in alive]
 
 
 def _narrow(graph: Partial, limit: int) -> bool:
