@@ -21,7 +21,7 @@ class RandomConfig(Section):
 
     chains: int = Field(default=8, ge=1, le=4096, description="walks side by side")
     rule: EditRule = Field(default="keep", description=RULE_HELP)
-    walk: int = Field(default=8, ge=1, description="edits between returns to a start")
+    walk: int = Field(default=3, ge=1, description="edits between returns to a start")
 
 
 class GreedyConfig(Section):
@@ -60,9 +60,9 @@ class TreeSearchConfig(Section):
 
     leaves: int = Field(default=8, ge=1, le=4096, description="leaves evaluated together, kept apart by virtual visits")
     rule: EditRule = Field(default="keep", description=RULE_HELP)
-    exploration: float = Field(default=0.1, ge=0, description="constant c of UCT, for rewards from 0 to 1")
-    widening: float = Field(default=0.5, gt=0, lt=1, description="a node of v visits has at most v^widening children")
-    depth: int = Field(default=5, ge=2, description="deepest level of the tree: one for the starts, then edits")
+    exploration: float = Field(default=0.3, ge=0, description="constant c of UCT, for rewards from 0 to 1")
+    widening: float = Field(default=0.7, gt=0, lt=1, description="a node of v visits has at most v^widening children")
+    depth: int = Field(default=3, ge=2, description="deepest level of the tree: one for the starts, then edits")
     temperature: float = Field(default=0.02, gt=0, description="distance from the front at which a reward is 1/e")
 
 
@@ -79,7 +79,7 @@ class EnumerationConfig(Section):
 class DqnConfig(Section):
     """`sb3-dqn`: Stable-Baselines3's DQN on the environment."""
 
-    episode_length: int = Field(default=6, ge=1, description="edits per episode; episodes start from the front")
+    episode_length: int = Field(default=2, ge=1, description="edits per episode; episodes start from the front")
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam step size")
     learning_starts: int = Field(default=128, ge=1, description="steps before the first update")
     batch_size: int = Field(default=64, ge=1, description="transitions per update")
@@ -91,13 +91,13 @@ class DqnConfig(Section):
 class PpoConfig(Section):
     """`maskable-ppo`: sb3-contrib's MaskablePPO on the environment."""
 
-    episode_length: int = Field(default=6, ge=1, description="edits per episode; episodes start from the front")
-    learning_rate: float = Field(default=1e-3, gt=0, description="Adam step size")
+    episode_length: int = Field(default=2, ge=1, description="edits per episode; episodes start from the front")
+    learning_rate: float = Field(default=3e-3, gt=0, description="Adam step size")
     rollout: int = Field(default=64, ge=2, description="steps between updates")
     batch_size: int = Field(default=32, ge=1, description="steps per gradient")
     epochs: int = Field(default=4, ge=1, description="passes over a rollout")
     gamma: float = Field(default=0.75, ge=0, lt=1, description="discount per edit (PrefixRL)")
-    entropy: float = Field(default=0.01, ge=0, description="weight of the policy's entropy")
+    entropy: float = Field(default=0.003, ge=0, description="weight of the policy's entropy")
     hidden: list[int] = Field(default=[128, 128], description="units of the hidden layers")
 
 

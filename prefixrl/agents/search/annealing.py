@@ -18,8 +18,8 @@ from prefixrl.agents.search.starts import FrontStarts
 from prefixrl.agents.search_sections import SearchConfig
 
 REHEAT_STEPS = 32
-"""Edits of every chain without any new design after which annealing is twice as hot: the budget counts new designs, so
-chains that are frozen among known ones would never end it."""
+"""Edits of every chain without any new design after which annealing is twice as hot and its walks twice as long: the
+budget counts new designs, so chains that are frozen among known ones would never end it."""
 
 
 def annealing(judge: Judge, config: SearchConfig, generator: np.random.Generator) -> None:
@@ -31,8 +31,8 @@ def annealing(judge: Judge, config: SearchConfig, generator: np.random.Generator
     ages = [0] * settings.chains
     first, last = settings.temperature_start, settings.temperature_end
     while True:
-        temperature = first * (last / first) ** judge.progress
-        temperature *= 2.0 ** (judge.session.idle_steps / (REHEAT_STEPS * settings.chains))
+        heat = 2.0 ** (judge.session.idle_steps / (REHEAT_STEPS * settings.chains))
+        temperature = heat * first * (last / first) ** judge.progress
         proposed = neighbours(graphs, settings.rule, generator)
         curves = judge.evaluate(proposed)
         draws = generator.random(settings.chains)
@@ -42,6 +42,6 @@ def annealing(judge: Judge, config: SearchConfig, generator: np.random.Generator
             if new <= gaps[chain] or draws[chain] < math.exp((gaps[chain] - new) / temperature):
                 graphs[chain], gaps[chain] = graph, new
         for chain in range(settings.chains):
-            if ages[chain] >= settings.walk:
+            if ages[chain] >= settings.walk * heat:
                 graphs[chain], ages[chain] = starts.draw(), 0
                 gaps[chain] = gap(judge, judge.evaluate([graphs[chain]])[0])
