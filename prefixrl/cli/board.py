@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefixrl.cli.common import JsonOption, output_console, print_json
+from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.options import JsonOption
 from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
