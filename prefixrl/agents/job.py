@@ -19,6 +19,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError
 
+from prefixrl.agents.search_sections import SearchConfig
 from prefixrl.agents.sections import (
     AgentConfig,
     BudgetConfig,
@@ -28,12 +29,14 @@ from prefixrl.agents.sections import (
     EnvironmentConfig,
     EvaluatorConfig,
     PdkConfig,
-    SearchConfig,
     Section,
 )
 from prefixrl.errors import InputError
 
-Method = Literal["qlearning", "random", "greedy", "sa"]
+BASELINES = ("random", "greedy", "sa", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo")
+"""The methods of `prefixrl search`, see `prefixrl.agents.search`."""
+
+Method = Literal["qlearning", "random", "greedy", "sa", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo"]
 
 
 class JobConfig(Section):

@@ -202,31 +202,6 @@ class AgentConfig(Section):
         return self
 
 
-class SearchConfig(Section):
-    """The baselines without learning: `random`, `greedy`, `sa`."""
-
-    chains: int = Field(
-        default=8, ge=1, le=4096, description="searches side by side, one weight each, spread evenly over the range"
-    )
-    weight_low: float = Field(default=0.1, ge=0, le=1, description="smallest weight of area (paper's agents: 0.10)")
-    weight_high: float = Field(default=0.99, ge=0, le=1, description="largest weight of area (paper's agents: 0.99)")
-    starts: list[str] = Field(
-        default=[],
-        description="structures to start from; empty: each chain starts from the best classical one for its weight",
-    )
-    restart_steps: int = Field(default=64, ge=1, description="random: edits between restarts")
-    neighbours: int = Field(
-        default=8, ge=1, description="greedy: neighbours tried per move, the best one taken if it improves"
-    )
-    patience: int = Field(default=8, ge=1, description="greedy: moves without improvement before a restart")
-    temperature_start: float = Field(
-        default=0.05, gt=0, description="sa: first temperature, in units of the scalar cost"
-    )
-    temperature_end: float = Field(
-        default=0.0005, gt=0, description="sa: last temperature; geometric cooling over the budget"
-    )
-
-
 class BudgetConfig(Section):
     """When the job ends: at whichever limit comes first; null is no limit."""
 

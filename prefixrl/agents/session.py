@@ -104,7 +104,9 @@ class JobSession:
         self.hypervolume = 0.0
         self.reference = (0.0, 0.0)
         self._pdk, self._constraints = setting
+        self.nothing_left = False
         self._counting = False
+        self._recorded: set[str] = set()
         self._last_new_step = 0
         self._begin = time.monotonic()
         self._elapsed_before = 0.0
@@ -176,19 +178,33 @@ class JobSession:
     @property
     def progress(self) -> float:
         """Part of the budget used, 0 to 1 and beyond, by the limit that is nearest."""
+        return self.progress_at(self.evaluations)
+
+    def progress_at(self, evaluations: int) -> float:
+        """As `progress`, as if so many unique designs had been evaluated."""
         budget = self.config.budget
-        used = ((self.evaluations, budget.evaluations), (self.elapsed_s, budget.time_s), (self.steps, budget.steps))
+        used = ((evaluations, budget.evaluations), (self.elapsed_s, budget.time_s), (self.steps, budget.steps))
         return max(amount / limit for amount, limit in used if limit is not None)
+
+    @property
+    def evaluations_left(self) -> float:
+        """Unique designs that the budget still pays for; infinite where it does not limit them."""
+        limit = self.config.budget.evaluations
+        return math.inf if limit is None else limit - self.evaluations
 
     @property
     def idle_steps(self) -> int:
         """Edits since the last one that led to a new design."""
         return self.steps - self._last_new_step
 
+    def mark_progress(self) -> None:
+        """Count idle steps from here."""
+        self._last_new_step = self.steps
+
     @property
     def exhausted(self) -> bool:
-        """Whether there was no new design for so long that there is hardly one left."""
-        return self.idle_steps >= IDLE_STEPS
+        """Whether no design is left, or there was no new one for so long that there is hardly one left."""
+        return self.nothing_left or self.idle_steps >= IDLE_STEPS
 
     @property
     def finished(self) -> bool:
@@ -198,6 +214,10 @@ class JobSession:
     def circuit_of(self, graph: PrefixGraph) -> Circuit:
         """The circuit that the job makes of a graph."""
         return self.store.context.circuit_of(graph)
+
+    def knows(self, graph: PrefixGraph) -> bool:
+        """Whether the store has the graph's evaluation, so that asking for it costs nothing of the budget."""
+        return self.service.key(self.circuit_of(graph)) in self._recorded
 
     def evaluate(self, graphs: Sequence[PrefixGraph]) -> list[AreaDelayCurve | None]:
         """Curves of graphs, None for those that cannot be evaluated; they are stored, and merged into the front."""
@@ -304,10 +324,11 @@ class JobSession:
 
     def _record(self, evaluation: Evaluation) -> None:
         new = self.store.record(evaluation, self.source if self._counting else CLASSICAL, self.steps)
+        self._recorded.add(evaluation.key)
         if new and self._counting:
             self.evaluations += 1
             self.cached += evaluation.cached
-            self._last_new_step = self.steps
+            self.mark_progress()
 
     def _record_final(self, evaluation: Evaluation) -> None:
         self.store.record(evaluation, FINAL, self.steps)
@@ -400,6 +421,7 @@ class JobSession:
     def _reload(self) -> None:
         """Take the designs of the store back into the front and the counters, and into a cache that has lost them."""
         designs = list(self.store.designs())
+        self._recorded = {design.key for design in designs}
         for design in designs:
             if design.points:
                 self.archive.add(design.graph, design.points)

@@ -23,7 +23,7 @@ TRAIN_EXAMPLE = (
 )
 SEARCH_EXAMPLE = "Example: prefixrl search --method sa --width 16 --evaluations 2000 --out runs/annealed"
 DEFAULT_PRESET = "small"
-BASELINES = ("random", "greedy", "sa")
+METHOD_HELP = "random, greedy, sa, ga, mcts, exhaustive, sb3-dqn or maskable-ppo. Default: sa."
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,12 @@ def search(
     library: LibraryOptions,
     surroundings: ConstraintOptions,
     pooling: PoolOptions,
-    method: Annotated[str | None, typer.Option("--method", help="random, greedy or sa. Default: sa.")] = None,
+    method: Annotated[str | None, typer.Option("--method", help=METHOD_HELP)] = None,
     json: JsonOption = False,
 ) -> None:
-    """Run the same job by a baseline without learning, with the same store and budget."""
+    """Run the same job by a baseline, with the same store and budget."""
+    from prefixrl.agents.job import BASELINES
+
     if method is not None and method not in BASELINES:
         raise InputError(f"the method must be one of {', '.join(BASELINES)}: {method!r}")
     overrides = _overrides(problem, library, surroundings, pooling, job.settings)

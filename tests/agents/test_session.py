@@ -14,7 +14,7 @@ QUIET = LiveView(quiet=True)
 
 
 def test_the_final_pass_takes_designs_near_the_front_from_all_along_it(tmp_path: Path) -> None:
-    job = load_job("tiny", overrides=["method=random", "budget.steps=600", "search.chains=4"])
+    job = load_job("tiny", overrides=["method=random", "budget.steps=600", "search.random.chains=4"])
     search(job, tmp_path / "run", QUIET)
     with JobSession.resume(tmp_path / "run", QUIET) as session:
         own = {design.graph: design.points[0] for design in session.store.designs(source="search:random")}
@@ -33,7 +33,7 @@ def test_the_final_pass_takes_designs_near_the_front_from_all_along_it(tmp_path:
 
 
 def test_a_job_with_real_tools_ends_with_a_final_pass(tmp_path: Path) -> None:
-    settings = ["method=random", "circuit.width=4", "evaluator.name=yosys", "search.chains=2"]
+    settings = ["method=random", "circuit.width=4", "evaluator.name=yosys", "search.random.chains=2"]
     budget = ["budget.steps=6", "budget.final_designs=2"]
     result = search(load_job("tiny", overrides=[*settings, *budget]), tmp_path / "run", QUIET)
     with DesignStore.open(tmp_path / "run" / "designs.sqlite") as store:
