@@ -1,13 +1,14 @@
 """Compiling hot functions: the one way in which every module of kernels does it. Importing this imports numba.
 
-Machine code is kept in the cache folder under a digest of all sources that are compiled, and of their neighbours. numba
-itself looks at the file of the outermost function only, and would go on using what it once made of the functions that
-this one calls.
+Machine code is kept in `$PREFIXRL_COMPILED`, by default in the cache folder, under a digest of all sources that are
+compiled, and of their neighbours. numba itself looks at the file of the outermost function only, and would go on using
+what it once made of the functions that this one calls.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -67,7 +68,8 @@ def _folder() -> str:
     for path, source in sources.items():
         if path.parent in folders or path == Path(__file__):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0" + source)
-    folder = cache_folder() / "compiled" / digest.hexdigest()[:16]
+    base = os.environ.get("PREFIXRL_COMPILED")
+    folder = (Path(base) if base else cache_folder() / "compiled") / digest.hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _clean(folder)
