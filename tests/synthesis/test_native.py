@@ -76,10 +76,8 @@ def test_better_than_abc_at_the_fast_end() -> None:
 def test_full_effort_is_nowhere_worse_than_fast() -> None:
     circuit = Circuit("adder", structure("brent-kung", 8))
     fast, full = evaluator().evaluate(circuit, CONSTRAINTS), evaluator("full").evaluate(circuit, CONSTRAINTS)
-    assert full.fastest.delay_ns <= fast.fastest.delay_ns
-    assert all(
-        min(p.area_um2 for p in full.points if p.delay_ns <= q.delay_ns) <= q.area_um2 * 1.02 for q in fast.points
-    )
+    for point in fast.points:
+        assert min(each.area_um2 for each in full.points if each.delay_ns <= point.delay_ns) <= point.area_um2
 
 
 def test_late_inputs_are_used_not_only_reported() -> None:

@@ -22,7 +22,7 @@ from prefixrl.synthesis.liberty_tables import Table
 from prefixrl.synthesis.liberty_timing import TimedCell
 
 RISE, FALL = 0, 1
-MAXIMUM_OPERANDS = 8
+MAXIMUM_OPERANDS = 4
 """Cells of more inputs are left out."""
 
 # The output edges that an input edge leads to.
