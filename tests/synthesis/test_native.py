@@ -159,3 +159,14 @@ def test_versions_tell_what_could_differ() -> None:
         make_evaluator("native", PDK, **options).version for options in ({}, {"effort": "full"}, {"wires": "datapath"})
     }
     assert len(versions) == 3
+
+
+def test_a_cell_that_is_not_to_be_used_may_drive() -> None:
+    pdk = load_pdk("nangate45", "BUF_X4", dont_use=["BUF_X*"])
+    circuit = Circuit("adder", structure("sklansky", 8))
+    constraints = default_constraints(pdk)
+    own = NativeEvaluator(pdk)
+    point = own.evaluate(circuit, constraints).fastest
+    assert "BUF_X4" not in own.realize(circuit, constraints, point, "unit").cell_counts()
+    weaker = evaluator().evaluate(circuit, CONSTRAINTS).fastest
+    assert point.delay_ns < weaker.delay_ns

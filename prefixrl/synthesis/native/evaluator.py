@@ -154,8 +154,13 @@ _KEPT_LIBRARIES = 4
 
 def _native_of(pdk: Pdk) -> NativeLibrary:
     """The arrays of a PDK's library, kept for the ones used last: making them takes half a second."""
-    key = pdk.content_hash
-    native = _natives.pop(key, None) or native_library(pdk.library(), pdk.timed_cells())
+    key = f"{pdk.content_hash} {pdk.driving_cell}"
+    native = _natives.pop(key, None)
+    if native is None:
+        timed = pdk.timed_cells()
+        # A cell that is not to be used may still drive the inputs.
+        extra = () if pdk.driving_cell in timed else (pdk.timed_cell(pdk.driving_cell),)
+        native = native_library(pdk.library(), timed, extra)
     _natives[key] = native
     while len(_natives) > _KEPT_LIBRARIES:
         del _natives[next(iter(_natives))]
