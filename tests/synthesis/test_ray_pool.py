@@ -188,6 +188,7 @@ def test_hanging_and_swelling_tools_are_failures_within_the_limits(misbehave: Mi
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_closing_does_not_wait_for_what_hangs_and_full_queues_block(misbehave: Misbehave) -> None:
     path = misbehave("time.sleep(600)")
     made = RayPool(SPEC, workers=1, timeout_s=500, queue_size=2)
@@ -255,6 +256,7 @@ with EvaluationService(EvaluatorSpec("yosys", pdk), default_constraints(pdk), wo
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_ray_and_everything_on_it_end_when_the_job_is_killed(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is not installed (pip install 'prefixrl[ray]')")
     temporary = Path("/tmp") / f"p{os.getpid()}"  # sockets have short paths
