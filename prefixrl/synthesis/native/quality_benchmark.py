@@ -52,22 +52,29 @@ def read_reference(path: Path) -> tuple[Reference, ...]:
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
     try:
         with path.open(newline="") as stream:
-            for number, row in enumerate(csv.DictReader(stream), 2):
-                missing = next((name for name in COLUMNS if not row.get(name)), None)
-                if missing is not None:
-                    raise InputError(f"a reference must have columns {', '.join(COLUMNS)}: {path.name}, line {number}")
-                if row["wires"] in ("zero", "none") and row["exit"] == "0":
-                    width = int(row["width"])
-                    plain = {name.replace("-", ""): name for name in structure_names(width)}
-                    name = plain.get(row["structure"].replace("-", ""), row["structure"])
+            rows = csv.DictReader(stream)
+            missing = next((name for name in COLUMNS if name not in (rows.fieldnames or ())), None)
+            if missing is not None:
+                raise InputError(f"a reference must have the column {missing}: {path.name}")
+            for row in rows:
+                if row["wires"] in ("zero", "none") and row["exit"] == "0" and row["delay_ns"]:
+                    name, width = _structure_name(row["structure"], int(row["width"])), int(row["width"])
                     found.setdefault((name, width), []).append((float(row["delay_ns"]), float(row["area_um2"])))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"a reference must be a readable table ({error}): {str(path)!r}") from error
-    except ValueError as error:
-        raise InputError(f"a reference must hold numbers ({error}): line {number} of {path.name}") from error
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(f"a reference must hold numbers ({error}): {path.name}") from error
     if not found:
         raise InputError(f"a reference must have netlists without wires: {path.name}")
     return tuple(Reference(name, width, tuple(sorted(set(points)))) for (name, width), points in found.items())
+
+
+def _structure_name(text: str, width: int) -> str:
+    """Our name of a structure that may be written without hyphens."""
+    plain = {name.replace("-", ""): name for name in structure_names(width)}
+    return plain.get(text.replace("-", ""), text)
 
 
 class Retimed:
