@@ -31,6 +31,7 @@ COLUMNS = ("structure", "width", "wires", "area_um2", "delay_ns", "exit")
 _REPORTED_REACH = 0.03
 # The reference's delays have four decimals.
 _ROUNDING_NS = 5.1e-5
+_SAME = 1e-9
 
 
 class Reference(NamedTuple):
@@ -186,7 +187,8 @@ def bench_random(
     :param pdk: what to synthesise to; the default PDK where None
     :param seed: of the graphs
     :returns: `against_fast` and `against_full`, each with `mean_saving`, `worst_graph_saving` (the least mean of a
-        graph), `worst_saving`, `never_larger` and `as_fast` (shares of the graphs)
+        graph), `worst_saving`, `unreached` (delays that ABC reaches and we do not), `never_larger` and `as_fast`
+        (shares of the graphs); delays that ABC does not reach do not count
     :raises InputError: no graphs asked for
     :raises ToolMissing: this machine has no OpenSTA, Yosys or ABC
     """
@@ -196,7 +198,7 @@ def bench_random(
     generator = np.random.default_rng(seed)
     native = NativeEvaluator(chosen, "full")
     others = {effort: YosysEvaluator(chosen, effort, check_rtl=False) for effort in ("fast", "full")}
-    compared: dict[str, list[tuple[list[float], bool]]] = {effort: [] for effort in others}
+    compared: dict[str, list[_Compared]] = {effort: [] for effort in others}
     try:
         with SignoffTimer(chosen) as timer:
             for number in range(graphs):
@@ -212,7 +214,7 @@ def bench_random(
 
 def _against_abc(
     circuit: Circuit, native: Evaluator, others: dict[str, YosysEvaluator], timer: SignoffTimer
-) -> dict[str, tuple[list[float], bool]]:
+) -> dict[str, _Compared]:
     constraints = default_constraints(native.pdk)
     ours = Retimed(native, circuit, constraints, timer)
     curves = {effort: Retimed(evaluator, circuit, constraints, timer) for effort, evaluator in others.items()}
@@ -221,18 +223,32 @@ def _against_abc(
     found = {}
     for effort, curve in curves.items():
         rows = [_row(delay, ours.area_at(delay), {"abc_um2": curve.area_at(delay)}) for delay in delays]
-        found[effort] = (_savings(rows), ours.fastest_ns <= curve.fastest_ns)
+        unreached = sum(row["native_um2"] is None and row["abc_um2"] is not None for row in rows)
+        found[effort] = _Compared(_savings(rows), unreached, ours.fastest_ns <= curve.fastest_ns)
     return found
 
 
-def _random_summary(figures: Sequence[tuple[list[float], bool]]) -> dict[str, Any]:
-    means = [statistics.fmean(savings) for savings, _ in figures if savings]
+class _Compared(NamedTuple):
+    """One graph: savings where both have a netlist, and how many delays only the other one reaches."""
+
+    savings: list[float]
+    unreached: int
+    as_fast: bool
+
+    @property
+    def never_larger(self) -> bool:
+        return self.unreached == 0 and min(self.savings, default=0.0) >= -_SAME
+
+
+def _random_summary(graphs: Sequence[_Compared]) -> dict[str, Any]:
+    means = [statistics.fmean(graph.savings) for graph in graphs if graph.savings]
     return {
         "mean_saving": _mean(means),
         "worst_graph_saving": min(means, default=None),
-        "worst_saving": min((saving for savings, _ in figures for saving in savings), default=None),
-        "never_larger": sum(bool(savings) and min(savings) >= -1e-9 for savings, _ in figures) / len(figures),
-        "as_fast": sum(fast for _, fast in figures) / len(figures),
+        "worst_saving": min((saving for graph in graphs for saving in graph.savings), default=None),
+        "unreached": sum(graph.unreached for graph in graphs),
+        "never_larger": sum(graph.never_larger for graph in graphs) / len(graphs),
+        "as_fast": sum(graph.as_fast for graph in graphs) / len(graphs),
     }
 
 
