@@ -20,6 +20,7 @@ from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
 from prefixrl.synthesis.native import NativeEvaluator
 from prefixrl.synthesis.native.netlists import net_of
 from prefixrl.synthesis.native.timer import NativeTimer, surroundings
+from prefixrl.synthesis.pdk import load_pdk
 
 EVALUATOR = NativeEvaluator(NANGATE45)
 FULL = NativeEvaluator(NANGATE45, "full")
@@ -200,6 +201,12 @@ def test_loads_of_all_cells_are_within_their_limits() -> None:
 
 
 @pytest.mark.xfail(strict=True, raises=EvaluationFailed, reason="buffers are not put in for the sake of max_fanout")
-def test_a_fanout_limit_of_4_can_be_kept() -> None:
-    constraints = replace(CONSTRAINTS, max_fanout=4)
-    EVALUATOR.evaluate(Circuit("adder", structure("sklansky", 16)), constraints)
+@pytest.mark.parametrize(("name", "width", "limit"), [("sklansky", 16, 4), ("sklansky", 64, 8)])
+def test_common_fanout_limits_can_be_kept(name: str, width: int, limit: int) -> None:
+    EVALUATOR.evaluate(Circuit("adder", structure(name, width)), replace(CONSTRAINTS, max_fanout=limit))
+
+
+@pytest.mark.xfail(strict=True, raises=InputError, reason="cells that are not to be used are not loaded as drivers")
+def test_a_driving_cell_that_is_not_to_be_used_still_drives() -> None:
+    evaluator = NativeEvaluator(load_pdk(driving_cell="BUF_X2", dont_use=["BUF_X2"]))
+    evaluator.evaluate(SKLANSKY8, replace(CONSTRAINTS, driving_cell="BUF_X2"))
