@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from prefixrl.cli.common import output_console, print_json
-from prefixrl.cli.options import JsonOption, LibraryOptions, PdkOption, grouped
+from prefixrl.cli.common import JsonOption, PdkOption, output_console, print_json
+from prefixrl.errors import InputError
 
 EXAMPLE = "Example: prefixrl bench env; prefixrl bench evaluators --width 32 --json"
 
@@ -112,6 +112,76 @@ def native_command(
     _print("native evaluator", figures, json)
 
 
+NATIVE_SECTIONS = ("truth", "speed", "quality", "memory")
+
+
+@app.command("native", epilog="Example: prefixrl bench native --section truth --netlists 100")
+def native_command(
+    section: Annotated[
+        list[str] | None, typer.Option("--section", help="truth, speed, quality or memory; repeatable. Default: all.")
+    ] = None,
+    netlists: Annotated[int, typer.Option("--netlists", help="Netlists of the truth section.")] = 1000,
+    prove: Annotated[bool, typer.Option("--prove/--no-prove", help="Prove each of them equivalent.")] = True,
+    rounds: Annotated[int, typer.Option("--rounds", help="How often the speed section evaluates a graph.")] = 3,
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", help="For quality: OpenROAD's netlists, as CSV (structure, width, ...)."),
+    ] = None,
+    graphs: Annotated[int, typer.Option("--graphs", help="Random graphs of the quality section; 0 for none.")] = 200,
+    pdk: PdkOption = "nangate45",
+    json: JsonOption = False,
+) -> None:
+    """Is the native evaluator true to OpenSTA, how fast, how good against OpenROAD and ABC, and how large?"""
+    sections = tuple(section or NATIVE_SECTIONS)
+    unknown = next((name for name in sections if name not in NATIVE_SECTIONS), None)
+    if unknown is not None:
+        raise InputError(f"a section must be one of {', '.join(NATIVE_SECTIONS)}: {unknown!r}")
+    figures: dict[str, Any] = {}
+    if "truth" in sections:
+        figures["truth"] = _native_truth(netlists, pdk, prove)
+    if "speed" in sections:
+        figures["speed"] = _native_speed(rounds, pdk)
+    if "quality" in sections:
+        figures["quality"] = _native_quality(reference, graphs, pdk)
+    if "memory" in sections:
+        from prefixrl.synthesis.native.benchmark import bench_memory
+
+        figures["memory"] = bench_memory(pdk)
+    _print("native evaluator", figures, json)
+
+
+def _native_truth(netlists: int, pdk: str, prove: bool) -> dict[str, Any]:
+    from prefixrl.cli.judging import check_signoff
+    from prefixrl.synthesis.native.benchmark import bench_truth
+    from prefixrl.synthesis.pdk import load_pdk
+
+    check_signoff("opensta")
+    return bench_truth(netlists, load_pdk(pdk), prove=prove)
+
+
+def _native_speed(rounds: int, pdk: str) -> dict[str, Any]:
+    from prefixrl.synthesis.native.benchmark import bench_speed
+    from prefixrl.synthesis.pdk import load_pdk
+
+    return bench_speed(rounds=rounds, pdk=load_pdk(pdk))
+
+
+def _native_quality(reference: Path | None, graphs: int, pdk: str) -> dict[str, Any]:
+    from prefixrl.cli.judging import check_signoff
+    from prefixrl.synthesis.native.quality_benchmark import bench_random, bench_reference
+    from prefixrl.synthesis.pdk import load_pdk
+
+    check_signoff("opensta")
+    if reference is None and graphs < 1:
+        raise InputError(f"the quality section needs a reference or random graphs: {graphs}")
+    found: dict[str, Any] = {}
+    if reference is not None:
+        found["reference"] = bench_reference(reference, load_pdk(pdk))
+    if graphs > 0:
+        found["random"] = bench_random(graphs, load_pdk(pdk))
+    return found
+
+
 def _print(title: str, figures: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(figures)
@@ -132,5 +202,5 @@ def _flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
     for name, value in figures.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}: ")
-        else:
+        elif name != "rows":  # too many for people
             yield prefix + name, value

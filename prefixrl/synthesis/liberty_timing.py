@@ -28,6 +28,7 @@ _TWINS = {"cell_rise": "cell_fall", "cell_fall": "cell_rise"} | {
     "fall_transition": "rise_transition",
 }
 _COMBINATIONAL = (None, "combinational", "combinational_rise", "combinational_fall")
+_INVERSE = {"positive_unate": "negative_unate", "negative_unate": "positive_unate", "non_unate": "non_unate"}
 _SENSES = ("positive_unate", "negative_unate", "non_unate")
 # From 350 nm to what 2 nm may bring: asap7 has 0.26 ns, 0.56 fF and 0.15 um2, gf180mcu 3.2 ns, 9.4 fF and 48 um2.
 _PLAUSIBLE_DELAY_NS = (2e-3, 200.0)
@@ -212,7 +213,9 @@ class _Reader:
             read = [self._stated_tables(group, where) for group in groups]
             arcs[pin] = _worst_arc(groups, read, where)
             conditions[pin] = tuple(
-                Arc(_sense([group], where), tables) for group, tables in zip(groups, read, strict=True) if tables
+                Arc(_stated_sense(group, cell, pin, where), tables)
+                for group, tables in zip(groups, read, strict=True)
+                if tables
             )
         stated = self._capacitance(output, "max_capacitance", f"cell {cell.name}")
         return TimedCell(cell, capacitance, stated, arcs, conditions)
@@ -292,6 +295,26 @@ def _sense(timings: Sequence[Group], where: str) -> str:
     if strange is not None:
         raise InputError(f"the timing sense must be one of {', '.join(_SENSES)} ({where}): {strange!r}")
     return senses[0]
+
+
+def _stated_sense(timing: Group, cell: Cell, pin: str, where: str) -> str:
+    """The sense of one condition; that of the function where none is stated, as in OpenSTA."""
+    return _sense([timing], where) if timing.get("timing_sense") else _unateness(cell.expression, pin) or "non_unate"
+
+
+def _unateness(expression: Expression, pin: str) -> str | None:
+    """How a function follows a pin, by its form, as OpenSTA's `FuncExpr::portTimingSense` has it; None: not at all."""
+    operator, *operands = expression
+    if operator == "pin":
+        return "positive_unate" if operands[0] == pin else None
+    if operator in ("0", "1"):
+        return None
+    found = {sense for operand in operands if (sense := _unateness(operand, pin)) is not None}
+    if operator == "not":
+        return next((_INVERSE[sense] for sense in found), None)
+    if operator == "xor" or len(found) > 1:
+        return "non_unate" if found else None
+    return next(iter(found), None)
 
 
 def _template_text(slews: int, loads: int) -> str:

@@ -100,7 +100,7 @@ def random_graph(width: int, generator: np.random.Generator) -> PrefixGraph:
     return PrefixGraph(width, nodes, legalize=True)
 
 
-def _circuits(kind: str, widths: Sequence[int], seed: int) -> Iterator[tuple[str, Circuit]]:
+def benchmark_circuits(kind: str, widths: Sequence[int], seed: int) -> Iterator[tuple[str, Circuit]]:
     """Endless: width by width, a classical structure and a random graph in turn."""
     generator = np.random.default_rng(seed)
     for number in count():
@@ -116,17 +116,17 @@ def _samples(
     kind: str, wanted: int, widths: Sequence[int], seed: int, evaluator: YosysEvaluator, timer: SignoffTimer
 ) -> list[_Sample]:
     constraints = default_constraints(evaluator.pdk)
-    areas = _liberty_areas(evaluator.pdk)
+    areas = liberty_areas(evaluator.pdk)
     samples: list[_Sample] = []
-    for title, circuit in _circuits(kind, widths, seed):
-        for point in _spread(evaluator.evaluate(circuit, constraints)):
+    for title, circuit in benchmark_circuits(kind, widths, seed):
+        for point in spread_points(evaluator.evaluate(circuit, constraints)):
             samples.append(_sample(title, circuit, constraints, point, evaluator, timer, areas))
             if len(samples) == wanted:
                 return samples
     raise AssertionError("circuits never end")
 
 
-def _spread(curve: AreaDelayCurve) -> list[CurvePoint]:
+def spread_points(curve: AreaDelayCurve) -> list[CurvePoint]:
     """The fastest and the smallest point and some between, evenly by number."""
     positions = np.linspace(0, len(curve.points) - 1, POINTS_PER_CURVE).round().astype(int)
     return [curve.points[position] for position in sorted(set(positions.tolist()))]
@@ -145,17 +145,17 @@ def _sample(
     begin = time.perf_counter()
     timing = timer.time(netlist, circuit, constraints)
     seconds = time.perf_counter() - begin
-    exact = math.isclose(_text_area(netlist, areas), point.area_um2, rel_tol=0, abs_tol=1e-6)
+    exact = math.isclose(text_area(netlist, areas), point.area_um2, rel_tol=0, abs_tol=1e-6)
     return _Sample(title, circuit.width, SignedPoint(point, timing), exact, seconds)
 
 
-def _liberty_areas(pdk: Pdk) -> dict[str, float]:
+def liberty_areas(pdk: Pdk) -> dict[str, float]:
     """Cell areas straight from the Liberty text, by another way than the evaluators'."""
     texts = [read_liberty_text(path) for path in pdk.liberty]
     return {name: float(area) for text in texts for name, area in _CELL_AREA.findall(text)}
 
 
-def _text_area(netlist: Netlist, areas: dict[str, float]) -> float:
+def text_area(netlist: Netlist, areas: dict[str, float]) -> float:
     """Area of the instances in the Verilog text."""
     return sum(areas[cell] * count for cell, count in Counter(_INSTANCE.findall(netlist.to_verilog())).items())
 

@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from library_samples import curve_on, small_library, written
+from library_samples import CIRCUIT, CONSTRAINTS, curve_on, small_library, written
 
 from prefixrl.errors import InputError
+from prefixrl.synthesis.native import NativeEvaluator
 from prefixrl.synthesis.pdk import load_pdk
 
 GOOD = small_library()
@@ -149,6 +150,11 @@ def _take_up(path: Path, driving_cell: str | None) -> None:
     pdk.sizing_liberty()
 
 
+def _native_points(path: Path) -> list[tuple[float, float]]:
+    curve = NativeEvaluator(load_pdk(path, "BUF_X1", 3.898)).evaluate(CIRCUIT, CONSTRAINTS)
+    return [(point.delay_ns, point.area_um2) for point in curve.points]
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_damaged_library_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
     (path,) = written(tmp_path, [REFUSED[name]])
@@ -175,3 +181,19 @@ def test_strange_library_gives_the_figures_of_the_good_one(
     (path,) = written(tmp_path, [HARMLESS[name]])
     curve = curve_on(load_pdk(path, "BUF_X1", 3.898))
     assert [(point.delay_ns, point.area_um2) for point in curve.points] == expected
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_native_evaluator_refuses_damaged_libraries_in_one_line(name: str, tmp_path: Path) -> None:
+    (path,) = written(tmp_path, [REFUSED[name]])
+    with pytest.raises(InputError) as caught:
+        NativeEvaluator(load_pdk(path, None if name.startswith("no buffer") else "BUF_X1"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_native_curve_on_a_strange_library_is_that_on_the_good_one(name: str, tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    paths = written(tmp_path / "good", [GOOD]) + written(tmp_path, [HARMLESS[name]])
+    good, strange = (_native_points(path) for path in paths)
+    assert strange == good
