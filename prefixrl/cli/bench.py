@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from prefixrl.cli.common import JsonOption, PdkOption, output_console, print_json
+from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.options import JsonOption, LibraryOptions, PdkOption, grouped
 from prefixrl.errors import InputError
 
 EXAMPLE = "Example: prefixrl bench env; prefixrl bench evaluators --width 32 --json"
@@ -87,31 +88,6 @@ def signoff_command(
     _print("reported delay against OpenSTA", bench_signoff(netlists, others, library.load(pdk)), json)
 
 
-@app.command("native", epilog="Example: prefixrl bench native --section truth --netlists 100")
-def native_command(
-    section: Annotated[
-        list[str] | None, typer.Option("--section", help="truth, speed, quality or memory; all where none is named.")
-    ] = None,
-    netlists: Annotated[int, typer.Option("--netlists", help="Netlists that OpenSTA times again.")] = 1000,
-    random_graphs: Annotated[int, typer.Option("--random", help="Random graphs sized by ABC too.")] = 200,
-    reference: Annotated[
-        Path | None, typer.Option("--reference", help="CSV of what another sizer makes of the classical structures.")
-    ] = None,
-    pdk: Annotated[str, typer.Option("--pdk", help="A PDK's name or a Liberty file.")] = "nangate45",
-    json: JsonOption = False,
-) -> None:
-    """Compare the native evaluator with OpenSTA (delays), ABC (speed, areas) and a table of another sizer."""
-    from prefixrl.cli.judging import check_signoff
-    from prefixrl.synthesis.native.benchmark import SECTIONS, bench_native
-    from prefixrl.synthesis.pdk import load_pdk
-
-    sections = section or SECTIONS
-    if "truth" in sections:
-        check_signoff("opensta")
-    figures = bench_native(sections, netlists, random_graphs, reference, load_pdk(pdk))
-    _print("native evaluator", figures, json)
-
-
 NATIVE_SECTIONS = ("truth", "speed", "quality", "memory")
 
 
@@ -128,7 +104,7 @@ def native_command(
         typer.Option("--reference", help="For quality: OpenROAD's netlists, as CSV (structure, width, ...)."),
     ] = None,
     graphs: Annotated[int, typer.Option("--graphs", help="Random graphs of the quality section; 0 for none.")] = 200,
-    pdk: PdkOption = "nangate45",
+    pdk: Annotated[str, typer.Option("--pdk", help="A PDK's name or a Liberty file.")] = "nangate45",
     json: JsonOption = False,
 ) -> None:
     """Is the native evaluator true to OpenSTA, how fast, how good against OpenROAD and ABC, and how large?"""

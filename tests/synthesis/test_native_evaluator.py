@@ -186,9 +186,11 @@ def test_transition_limits_are_kept(limit_ns: float) -> None:
 
 
 def test_limits_that_cannot_be_kept_fail() -> None:
-    for limits in ({"max_transition_ns": 1e-3}, {"max_fanout": 2}):
+    for limit_ns in (1e-3, 5e-3):
         with pytest.raises(EvaluationFailed, match=FAILURE):
-            EVALUATOR.evaluate(Circuit("adder", structure("sklansky", 16)), replace(CONSTRAINTS, **limits))
+            EVALUATOR.evaluate(
+                Circuit("adder", structure("sklansky", 16)), replace(CONSTRAINTS, max_transition_ns=limit_ns)
+            )
 
 
 def test_loads_of_all_cells_are_within_their_limits() -> None:
@@ -200,13 +202,11 @@ def test_loads_of_all_cells_are_within_their_limits() -> None:
         assert (timing.load[gates].max(axis=1) <= TIMER.library.tables.maximum_ff[net.cell[gates]] * (1 + 1e-9)).all()
 
 
-@pytest.mark.xfail(strict=True, raises=EvaluationFailed, reason="buffers are not put in for the sake of max_fanout")
 @pytest.mark.parametrize(("name", "width", "limit"), [("sklansky", 16, 4), ("sklansky", 64, 8)])
 def test_common_fanout_limits_can_be_kept(name: str, width: int, limit: int) -> None:
     EVALUATOR.evaluate(Circuit("adder", structure(name, width)), replace(CONSTRAINTS, max_fanout=limit))
 
 
-@pytest.mark.xfail(strict=True, raises=InputError, reason="cells that are not to be used are not loaded as drivers")
 def test_a_driving_cell_that_is_not_to_be_used_still_drives() -> None:
     evaluator = NativeEvaluator(load_pdk(driving_cell="BUF_X2", dont_use=["BUF_X2"]))
     evaluator.evaluate(SKLANSKY8, replace(CONSTRAINTS, driving_cell="BUF_X2"))
