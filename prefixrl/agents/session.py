@@ -36,7 +36,7 @@ from prefixrl.synthesis.cache import CachedResult, EvaluationCache
 from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
 from prefixrl.synthesis.evaluator import WITHOUT_EFFORT, effort_options, make_evaluator
-from prefixrl.synthesis.judges import Judgement, judge_points, make_judge
+from prefixrl.synthesis.judges import Judgement, check_judge, judge_points, make_judge
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.synthesis.pool import require_pool
 from prefixrl.synthesis.service import Evaluation, EvaluationService
@@ -131,6 +131,7 @@ class JobSession:
         pdk, constraints = load_setting(config)
         context = design_context(config, pdk, constraints)
         require_pool(config.evaluator.pool)
+        check_judge(config.evaluator.judge)
         config = resolved(config, pdk, constraints, context.evaluator_version)
         run = RunDirectory.create(out, config.to_yaml())
         return cls(config, run, DesignStore.create(run.store_path, context), (pdk, constraints), view)
@@ -150,6 +151,7 @@ class JobSession:
         with DesignStore.open(run.store_path) as store:
             store.context.check_comparable(context)
         require_pool(config.evaluator.pool)
+        check_judge(config.evaluator.judge)
         store = DesignStore.open(run.store_path, readonly=False)
         session = cls(config, run, store, (pdk, constraints), view)
         if session.store.context.evaluator_version != context.evaluator_version:
@@ -255,8 +257,8 @@ class JobSession:
         if not self.stop.requested and self.config.budget.final_designs:
             self._final_pass()
         front = self.store.front()
-        judgement = None if self.stop.requested else self._judgement(front)
         self.write_front()
+        judgement = None if self.stop.requested else self._judgement(front)
         if judgement is not None:
             self.run.write_judgement(judgement.to_json())
         ended_by = "stopped" if self.stop.requested else "exhausted" if self.exhausted else "budget"

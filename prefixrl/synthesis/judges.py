@@ -103,6 +103,8 @@ def check_judge(name: str) -> None:
         raise InputError(f"the judge must be one of {', '.join(JUDGE_NAMES)}{hint}: {name!r}")
     if name == "opensta":
         require_tool("sta")
+    elif name == "auto":
+        find_tool("sta")  # a variable that names no program is refused
 
 
 def make_judge(name: str, pdk: Pdk, evaluator: str) -> Judge | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from prefixrl.agents.job import load_job
 from prefixrl.agents.live import LiveView
 from prefixrl.agents.search import search
 from prefixrl.agents.session import JobSession
 from prefixrl.designs import DesignStore
+from prefixrl.errors import ToolMissing
 
 QUIET = LiveView(quiet=True)
 
@@ -43,3 +46,23 @@ def test_a_job_with_real_tools_ends_with_a_final_pass(tmp_path: Path) -> None:
         assert all(store.classical().values())
     assert result.hypervolume > 0
     assert all(0.05 < point.delay_ns < 1 and 5 < point.area_um2 < 100 for point in result.front)
+
+
+@pytest.mark.parametrize("judge", ["auto", "opensta"])
+def test_a_judge_that_is_missing_is_refused_before_any_work(
+    judge: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFIXRL_STA", str(tmp_path / "no-sta"))
+    with pytest.raises(ToolMissing, match="PREFIXRL_STA"):
+        search(load_job("tiny", overrides=["method=random", f"evaluator.judge={judge}"]), tmp_path / "run", QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_front_is_judged(tmp_path: Path) -> None:
+    settings = ["method=random", "circuit.width=4", "evaluator.name=native", "evaluator.judge=yosys"]
+    job = load_job("tiny", overrides=[*settings, "search.random.chains=2", "budget.steps=6", "budget.final_designs=2"])
+    judgement = search(job, tmp_path / "run", QUIET).judgement
+    assert judgement is not None
+    assert judgement.judge == "yosys"
+    assert judgement.worst_error_percent < 2
+    assert (tmp_path / "run" / "judge.json").is_file()
