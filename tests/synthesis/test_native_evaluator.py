@@ -181,7 +181,7 @@ def test_transition_limits_are_kept(limit_ns: float) -> None:
     constraints = replace(CONSTRAINTS, max_transition_ns=limit_ns)
     for point in spread(EVALUATOR.evaluate(circuit, constraints)):
         net = net_of(EVALUATOR.realize(circuit, constraints, point, "adder"), TIMER.library)
-        _, timing = TIMER.time_arrays(net, surroundings(TIMER.library, circuit, constraints))
+        _, timing = TIMER.time_arrays(net, surroundings(TIMER.library, TIMER.pdk.name, circuit, constraints))
         assert timing.slew.max() <= limit_ns + 1e-9
 
 
@@ -197,7 +197,7 @@ def test_loads_of_all_cells_are_within_their_limits() -> None:
     circuit = Circuit("adder", structure("sklansky", 16))
     for point in EVALUATOR.evaluate(circuit, CONSTRAINTS).points:
         net = net_of(EVALUATOR.realize(circuit, CONSTRAINTS, point, "adder"), TIMER.library)
-        _, timing = TIMER.time_arrays(net, surroundings(TIMER.library, circuit, CONSTRAINTS))
+        _, timing = TIMER.time_arrays(net, surroundings(TIMER.library, TIMER.pdk.name, circuit, CONSTRAINTS))
         gates = np.flatnonzero(net.cell >= 0)
         assert (timing.load[gates].max(axis=1) <= TIMER.library.tables.maximum_ff[net.cell[gates]] * (1 + 1e-9)).all()
 

@@ -27,7 +27,7 @@ STEP_NS = 1e-6
 def timed(netlist: Netlist, ports: Any) -> tuple[Net, Surroundings, float, Timing]:
     net = net_of(netlist, TIMER.library)
     # Outputs weigh next to nothing, so that one port more is one step more of load.
-    around = surroundings(TIMER.library, ports, replace(CONSTRAINTS, output_load_ff=STEP_FF))
+    around = surroundings(TIMER.library, TIMER.pdk.name, ports, replace(CONSTRAINTS, output_load_ff=STEP_FF))
     delay, timing = TIMER.time_arrays(net, around)
     return net, around, delay, timing
 

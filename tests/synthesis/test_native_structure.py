@@ -50,7 +50,7 @@ def test_gates_and_timing_are_those_of_the_plain_mapper(kind: str, polarity: str
     for circuit in (Circuit(kind, structure("sklansky", 8)), random_circuit(kind, 11, 1), random_circuit(kind, 6, 2)):
         plain = map_structure(circuit, mapped.library, polarity=polarity)
         net, _ = mapped.mapper.map(logic_network(circuit), polarity, 4)
-        around = surroundings(mapped.timer.library, circuit, CONSTRAINTS)
+        around = surroundings(mapped.timer.library, mapped.timer.pdk.name, circuit, CONSTRAINTS)
         delay_ns, _ = mapped.timer.time_arrays(net, around)
         found = netlist_of(net, mapped.timer.library, Netlist("m", circuit.inputs, circuit.outputs, ()))
         assert Counter(gate.cell for gate in found.gates) == Counter(gate.cell for gate in plain.gates)

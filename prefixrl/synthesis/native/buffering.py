@@ -13,7 +13,7 @@ import numpy as np
 from prefixrl.compiling import inlined, kernel
 from prefixrl.synthesis.native.library import MAXIMUM_OPERANDS
 from prefixrl.synthesis.native.netlists import INPUTS, NODES
-from prefixrl.synthesis.native.timing import bracket, columns, connect
+from prefixrl.synthesis.native.timing import NEVER, bracket, columns, connect, delay_at
 
 MAXIMUM_SINKS = 512
 """Nets of more sinks are buffered by their first ones only."""
@@ -62,16 +62,14 @@ def sort_sinks(net, timing, slopes, node, sorting):
 
 @inlined
 def stage_delay(tables, timing, node, cell, edge_in, edge, load):
-    """Delay of a one-operand cell at a net, for one pair of edges; negative where there is no such arc."""
+    """Worst delay of a cell's arcs at a net, for one pair of edges; `NEVER` where there are none."""
     axis, slew_axis = tables.load_axis[cell], tables.slew_axis[cell]
     slew = timing.slew[node, edge_in]
     patch = bracket(tables, slew_axis, slew) * columns(tables, axis) + bracket(tables, axis, load)
-    delay = -1.0
-    c = tables.patches
+    delay = NEVER
     for arc in range(tables.arc_first[cell], tables.arc_first[cell + 1]):
         if tables.arcs[arc, 1] == edge_in and tables.arcs[arc, 2] == edge:
-            p = tables.arcs[arc, 3] + patch
-            delay = max(delay, c[p, 0] + c[p, 1] * slew + load * (c[p, 2] + c[p, 3] * slew))
+            delay = max(delay, delay_at(tables, tables.arcs[arc, 3] + patch, slew, load))
     return delay
 
 
@@ -102,6 +100,24 @@ def clear_gate(net, timing, slopes, node):
 
 
 @inlined
+def add_gate(net, timing, slopes, cell, beside):
+    """A new gate that stands where another node does, its operands still open; -1 where there is no room."""
+    gate = new_gate(net)
+    if gate >= 0:
+        clear_gate(net, timing, slopes, gate)
+        net.cell[gate] = cell
+        net.column[gate], net.row[gate] = net.column[beside], net.row[beside]
+    return gate
+
+
+@inlined
+def move_sink(net, place, source):
+    """Have a sink (an index into `Net.sinks`) read another node."""
+    sink = net.sinks[place] // MAXIMUM_OPERANDS
+    net.fanin[sink, net.sinks[place] - sink * MAXIMUM_OPERANDS] = source
+
+
+@inlined
 def readers(net, node):
     """Pins and ports that a net feeds, as `connect` found them."""
     return net.sink_first[node + 1] - net.sink_first[node] + net.ports[node]
@@ -109,7 +125,7 @@ def readers(net, node):
 
 @inlined
 def _best_buffer(tables, net, around, timing, slopes, node, buffers, price, sorting, count):
-    """The buffer and the number of sinks behind it that change area + price * delay most: (change, cell, sinks)."""
+    """The buffer and the number of sinks behind it that lower area + price * delay most; cell -1 where none does."""
     best, best_cell, best_sinks = -_WORTH_UM2, -1, 0
     moved_0 = moved_1 = flow_0 = flow_1 = 0.0
     for moved in range(1, count + 1):
@@ -137,7 +153,7 @@ def _best_buffer(tables, net, around, timing, slopes, node, buffers, price, sort
             change = tables.area[cell] + price * (spared + late)
             if change < best:
                 best, best_cell, best_sinks = change, cell, moved
-    return best, best_cell, best_sinks
+    return best_cell, best_sinks
 
 
 @kernel
@@ -156,20 +172,15 @@ def insert_buffers(tables, net, around, timing, slopes, buffers, price, sorting)
         if price * relief < tables.area[tables.members[tables.family_first[buffers]]]:
             continue
         count = sort_sinks(net, timing, slopes, node, sorting)
-        _, cell, moved = _best_buffer(tables, net, around, timing, slopes, node, buffers, price, sorting, count)
+        cell, moved = _best_buffer(tables, net, around, timing, slopes, node, buffers, price, sorting, count)
         if cell < 0:
             continue
-        gate = new_gate(net)
+        gate = add_gate(net, timing, slopes, cell, node)
         if gate < 0:
             break
-        clear_gate(net, timing, slopes, gate)
-        net.cell[gate] = cell
         net.fanin[gate, 0] = node
-        net.column[gate], net.row[gate] = net.column[node], net.row[node]
         for spot in range(moved):
-            place = sorting.place[spot]
-            sink = net.sinks[place] // MAXIMUM_OPERANDS
-            net.fanin[sink, net.sinks[place] - sink * MAXIMUM_OPERANDS] = gate
+            move_sink(net, sorting.place[spot], gate)
         added += 1
     return added
 
@@ -186,16 +197,13 @@ def limit_fanout(tables, net, around, timing, slopes, buffers):
             excess = readers(net, node) - limit
             first, last = net.sink_first[node], net.sink_first[node + 1]
             while excess > 0 and last - first > 0:
-                gate = new_gate(net)
+                gate = add_gate(net, timing, slopes, cell, node)
                 if gate < 0:
                     return
-                clear_gate(net, timing, slopes, gate)
-                net.cell[gate], net.fanin[gate, 0] = cell, node
-                net.column[gate], net.row[gate] = net.column[node], net.row[node]
+                net.fanin[gate, 0] = node
                 moved = min(min(limit, excess + 1), last - first)
                 for place in range(first, first + moved):
-                    sink = net.sinks[place] // MAXIMUM_OPERANDS
-                    net.fanin[sink, net.sinks[place] - sink * MAXIMUM_OPERANDS] = gate
+                    move_sink(net, place, gate)
                 first += moved
                 excess -= moved - 1
                 changed = True
@@ -227,8 +235,7 @@ def remove_buffers(tables, net, around, timing, slopes, buffers, price):
         spared += slopes.flow[node, 1] * (timing.arrival[node, 1] - timing.arrival[source, 1])
         if price * (cost - spared) - tables.area[cell] < -_WORTH_UM2:
             for place in range(net.sink_first[node], net.sink_first[node + 1]):
-                sink = net.sinks[place] // MAXIMUM_OPERANDS
-                net.fanin[sink, net.sinks[place] - sink * MAXIMUM_OPERANDS] = source
+                move_sink(net, place, source)
             # What was the buffer's is the source's now; `propagate` works the loads out anew.
             timing.load[source, 0] += added_0
             timing.load[source, 1] += added_1

@@ -14,10 +14,11 @@ from prefixrl.circuits.netlist import Netlist
 from prefixrl.errors import EvaluationFailed, InputError
 from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
-from prefixrl.synthesis.native.library import NativeLibrary, native_library
+from prefixrl.synthesis.native.library import NativeLibrary, native_library_of
 from prefixrl.synthesis.native.netlists import Net, Surroundings, netlist_of
 from prefixrl.synthesis.native.structure import Mapper
 from prefixrl.synthesis.native.sweep import AREA, DELAY, VIOLATIONS, Plan, Special, room_for, sweep
+from prefixrl.synthesis.native.timer import surroundings
 from prefixrl.synthesis.native.timing import total_area
 from prefixrl.synthesis.native.wires import WIRES, wire_rc, wires_of
 from prefixrl.synthesis.pdk import Pdk
@@ -70,7 +71,7 @@ class NativeEvaluator:
         self._rc = wire_rc(pdk) if wires == "datapath" else None
         self.effort = effort
         self._library = pdk.library()
-        self._native = _native_of(pdk)
+        self._native = native_library_of(pdk)
         self._mapper = Mapper(self._library, self._native)
         self._special = _special(self._native)
 
@@ -85,7 +86,7 @@ class NativeEvaluator:
 
         :raises EvaluationFailed: no netlist keeps the limits on load, fanout and transition
         """
-        around = self._surroundings(circuit, constraints)
+        around = surroundings(self._native, self.pdk.name, circuit, constraints)
         points = []
         for number, walk in enumerate(EFFORTS[self.effort]):
             curve, _ = self._walk(circuit, walk, around, walk.plan.steps)
@@ -109,7 +110,7 @@ class NativeEvaluator:
         """
         check_identifier(module)
         walk, step = _parse(point.recipe)
-        around = self._surroundings(circuit, constraints)
+        around = surroundings(self._native, self.pdk.name, circuit, constraints)
         curve, net = self._walk(circuit, walk, around, step)
         found = (round(float(curve[step, DELAY]), 6), round(float(curve[step, AREA]), 6))
         if found != (point.delay_ns, point.area_um2):
@@ -130,41 +131,8 @@ class NativeEvaluator:
         sweep(tables, net, around, room_for(net), halves, self._special, walk.plan, curve, last)
         return curve, net
 
-    def _surroundings(self, circuit: Circuit, constraints: Constraints) -> Surroundings:
-        driver = self._native.number.get(constraints.driving_cell)
-        if driver is None:
-            raise InputError(f"the driving cell must be a cell of {self.pdk.name}: {constraints.driving_cell!r}")
-        slew = np.inf if constraints.max_transition_ns is None else constraints.max_transition_ns
-        readers = np.inf if constraints.max_fanout is None else constraints.max_fanout
-        return Surroundings(
-            np.array([driver], dtype=np.int32),
-            np.array([constraints.output_load_ff, slew, readers]),
-            np.array(list(constraints.arrivals(circuit).values())),
-            np.array(list(constraints.margins(circuit).values())),
-            np.zeros(4),
-        )
-
     def close(self) -> None:
         """Nothing is kept alive."""
-
-
-_natives: dict[str, NativeLibrary] = {}
-_KEPT_LIBRARIES = 4
-
-
-def _native_of(pdk: Pdk) -> NativeLibrary:
-    """The arrays of a PDK's library, kept for the ones used last: making them takes half a second."""
-    key = f"{pdk.content_hash} {pdk.driving_cell}"
-    native = _natives.pop(key, None)
-    if native is None:
-        timed = pdk.timed_cells()
-        # A cell that is not to be used may still drive the inputs.
-        extra = () if pdk.driving_cell in timed else (pdk.timed_cell(pdk.driving_cell),)
-        native = native_library(pdk.library(), timed, extra)
-    _natives[key] = native
-    while len(_natives) > _KEPT_LIBRARIES:
-        del _natives[next(iter(_natives))]
-    return native
 
 
 def _special(native: NativeLibrary) -> Special:

@@ -6,7 +6,6 @@ come first, then the gates, each standing for the net that it drives.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -107,16 +106,13 @@ def net_of(netlist: Netlist, library: NativeLibrary, room: int = 0) -> Net:
     return net
 
 
-def netlist_of(net: Net, library: NativeLibrary, template: Netlist, names: Sequence[str] | None = None) -> Netlist:
+def netlist_of(net: Net, library: NativeLibrary, template: Netlist) -> Netlist:
     """The netlist that arrays stand for.
 
     :param template: gives the module's name and ports; every output port must be driven by a gate
-    :param names: of the nodes, where they have some
     """
     inputs, nodes = int(net.size[INPUTS]), int(net.size[NODES])
     nets = [*template.input_nets, *(f"n{node}" for node in range(inputs, nodes))]
-    if names is not None:
-        nets[: len(names)] = names
     for port, node in zip(template.output_nets, net.outputs.tolist(), strict=True):
         nets[node] = port
     gates = []

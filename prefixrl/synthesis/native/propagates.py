@@ -7,14 +7,14 @@ one gate from the inputs and the XOR is two. The sum keeps the XOR.
 from __future__ import annotations
 
 from prefixrl.compiling import inlined, kernel
-from prefixrl.synthesis.native.buffering import clear_gate, new_gate, readers, stage_delay
+from prefixrl.synthesis.native.buffering import add_gate, move_sink, readers, stage_delay
 from prefixrl.synthesis.native.library import MAXIMUM_OPERANDS
 
 _WORTH_UM2 = 0.05
 
 
 @inlined
-def _gain(tables, net, timing, slopes, half, gate_cell, x, y, limit):
+def _gain(tables, net, timing, slopes, half, gate_cell, x, y, inverting, limit):
     """What it is worth in ns to move a propagate's prefix sinks to an OR, slopes taken for granted up to `limit` ns.
 
     Negative where it has no such sinks.
@@ -34,7 +34,6 @@ def _gain(tables, net, timing, slopes, half, gate_cell, x, y, limit):
     if moved == 0:
         return -1.0
     gain = 0.0
-    inverting = stage_delay(tables, timing, x, gate_cell, 1, 0, load_0) >= 0.0
     for edge in range(2):
         edge_in = 1 - edge if inverting else edge
         load = load_0 if edge == 0 else load_1
@@ -85,22 +84,18 @@ def split_propagates(tables, net, around, timing, slopes, halves, cells, price, 
             continue
         cell = cells[halves[number, 3]]
         x, y = halves[number, 1], halves[number, 2]
-        gain = _gain(tables, net, timing, slopes, half, cell, x, y, limit)
+        gain = _gain(tables, net, timing, slopes, half, cell, x, y, halves[number, 3] == 1, limit)
         if max(readers(net, x), readers(net, y)) + 1 > around.figures[2]:
             continue
         if gain <= 0.0 or price * gain - tables.area[cell] < _WORTH_UM2:
             continue
-        gate = new_gate(net)
+        gate = add_gate(net, timing, slopes, cell, half)
         if gate < 0:
             break
-        clear_gate(net, timing, slopes, gate)
-        net.cell[gate] = cell
         net.fanin[gate, 0], net.fanin[gate, 1] = x, y
-        net.column[gate], net.row[gate] = net.column[half], net.row[half]
         for place in range(net.sink_first[half], net.sink_first[half + 1]):
-            sink = net.sinks[place] // MAXIMUM_OPERANDS
-            if _is_prefix(tables, net, sink):
-                net.fanin[sink, net.sinks[place] - sink * MAXIMUM_OPERANDS] = gate
+            if _is_prefix(tables, net, net.sinks[place] // MAXIMUM_OPERANDS):
+                move_sink(net, place, gate)
         halves[number, 0] = -1
         added += 1
     return added

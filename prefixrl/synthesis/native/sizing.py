@@ -7,7 +7,7 @@ import numpy as np
 from prefixrl.compiling import inlined, kernel
 from prefixrl.synthesis.native.netlists import INPUTS, NODES
 from prefixrl.synthesis.native.slopes import idle
-from prefixrl.synthesis.native.timing import bracket, columns
+from prefixrl.synthesis.native.timing import bracket, columns, delay_at, slew_at
 
 # What breaking a limit costs, in um2 per fF of load and per ns of slew.
 _OVERLOAD_UM2_PER_FF = 10.0
@@ -21,7 +21,6 @@ def cell_cost(tables, net, around, timing, slopes, node, cell, price):
     width = columns(tables, axis)
     load_0, load_1 = timing.load[node, 0], timing.load[node, 1]
     column_0, column_1 = bracket(tables, axis, load_0), bracket(tables, axis, load_1)
-    c = tables.patches
     delays = 0.0
     slew_0 = slew_1 = 0.0
     worst, last = 0.0, -1
@@ -35,12 +34,12 @@ def cell_cost(tables, net, around, timing, slopes, node, cell, price):
         if edge == 0:
             p += column_0
             load = load_0
-            slew_0 = max(slew_0, c[p, 4] + c[p, 5] * slew + load * (c[p, 6] + c[p, 7] * slew))
+            slew_0 = max(slew_0, slew_at(tables, p, slew, load))
         else:
             p += column_1
             load = load_1
-            slew_1 = max(slew_1, c[p, 4] + c[p, 5] * slew + load * (c[p, 6] + c[p, 7] * slew))
-        delay = c[p, 0] + c[p, 1] * slew + load * (c[p, 2] + c[p, 3] * slew)
+            slew_1 = max(slew_1, slew_at(tables, p, slew, load))
+        delay = delay_at(tables, p, slew, load)
         # Arcs of one operand and the same edges, under several conditions, share one flow: that of the worst.
         key = operand * 4 + 2 * edge_in + edge
         if key != last:

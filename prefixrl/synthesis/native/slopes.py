@@ -15,7 +15,7 @@ import numpy as np
 from prefixrl.compiling import inlined, kernel
 from prefixrl.synthesis.native.library import MAXIMUM_OPERANDS
 from prefixrl.synthesis.native.netlists import INPUTS, NODES, OUTPUTS
-from prefixrl.synthesis.native.timing import bracket, columns
+from prefixrl.synthesis.native.timing import bracket, columns, delay_at
 
 MAXIMUM_ARCS = 256
 """Arcs of one cell at most; cells of the mapper have a few."""
@@ -117,7 +117,7 @@ def _through_gate(tables, net, timing, slopes, node, softness, keep):
         row = timing.row[source, edge_in] if slew_axis == 0 else bracket(tables, slew_axis, slew)
         load = timing.load[node, edge]
         p = tables.arcs[arc, 3] + row * width + (column_0 if edge == 0 else column_1)
-        delay = c[p, 0] + c[p, 1] * slew + load * (c[p, 2] + c[p, 3] * slew)
+        delay = delay_at(tables, p, slew, load)
         out = c[p, 4] + c[p, 5] * slew + load * (c[p, 6] + c[p, 7] * slew)
         lateness = (timing.arrival[node, edge] - timing.wire[node] - timing.arrival[source, edge_in] - delay) / softness
         edges = 2 * edge_in + edge

@@ -7,7 +7,7 @@ import numpy as np
 from prefixrl.circuits.netlist import Netlist
 from prefixrl.errors import InputError
 from prefixrl.synthesis.constraints import Constraints, HasPorts
-from prefixrl.synthesis.native.library import NativeLibrary, native_library
+from prefixrl.synthesis.native.library import NativeLibrary, native_library_of
 from prefixrl.synthesis.native.netlists import Net, Surroundings, net_of
 from prefixrl.synthesis.native.timing import Timing, connect, empty_timing, propagate
 from prefixrl.synthesis.pdk import Pdk
@@ -22,7 +22,7 @@ class NativeTimer:
 
     def __init__(self, pdk: Pdk) -> None:
         self.pdk = pdk
-        self.library = native_library(pdk.library(), pdk.timed_cells())
+        self.library = native_library_of(pdk)
 
     def time(self, netlist: Netlist, circuit: HasPorts, constraints: Constraints) -> float:
         """The delay of a netlist, ns; see `Constraints` for what that is.
@@ -31,7 +31,7 @@ class NativeTimer:
         :raises InputError: a cell that is not usable, or a loop
         """
         net = net_of(netlist, self.library)
-        return self.time_arrays(net, surroundings(self.library, circuit, constraints))[0]
+        return self.time_arrays(net, surroundings(self.library, self.pdk.name, circuit, constraints))[0]
 
     def time_arrays(self, net: Net, around: Surroundings) -> tuple[float, Timing]:
         """The delay of a netlist in arrays, ns, and all arrivals, slews and loads.
@@ -44,14 +44,15 @@ class NativeTimer:
         return float(propagate(self.library.tables, net, around, timing)), timing
 
 
-def surroundings(library: NativeLibrary, circuit: HasPorts, constraints: Constraints) -> Surroundings:
+def surroundings(library: NativeLibrary, name: str, circuit: HasPorts, constraints: Constraints) -> Surroundings:
     """Constraints as compiled code takes them, without wires.
 
+    :param name: of the PDK, for messages
     :raises InputError: a driving cell that the library lacks, times of other ports than the circuit's
     """
     driver = library.number.get(constraints.driving_cell)
     if driver is None:
-        raise InputError(f"the driving cell must be a usable cell of the library: {constraints.driving_cell!r}")
+        raise InputError(f"the driving cell must be a cell of {name}: {constraints.driving_cell!r}")
     slew = np.inf if constraints.max_transition_ns is None else constraints.max_transition_ns
     readers = np.inf if constraints.max_fanout is None else constraints.max_fanout
     return Surroundings(
