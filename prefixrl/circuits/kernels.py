@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from prefixrl.circuits.logic import HALF, INPUT, XOR
 from prefixrl.compiling import compiled, inlined
 
 _NOTHING = 1e-9
@@ -91,6 +92,29 @@ def inverter_costs(operands, inverter_area, critical_weight):
                 tails[source] = max(tails[source], tails[node] + delays[node])
     through = arrivals + tails
     return inverter_area * (1.0 + critical_weight * np.exp(through - through.max()))
+
+
+@compiled
+def level_forms(types, operands, first):
+    """The alternating form of every node by its level: odd levels take true operands, even ones inverted.
+
+    Inputs are level 0; a half-sum is level with its AND.
+
+    :param first: int32 [types + 1], forms of type t are first[t] up to first[t + 1]
+    :returns: int32 [V]
+    """
+    count = len(types)
+    levels, forms = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.int32)
+    for node in range(count):
+        if types[node] == HALF:
+            levels[node] = levels[operands[node, 2] >> 1]
+        elif types[node] != INPUT:
+            for place in range(3):
+                if operands[node, place] >= 0:
+                    levels[node] = max(levels[node], 1 + levels[operands[node, place] >> 1])
+        alternate = levels[node] % 2 == 0 and types[node] != INPUT and types[node] != XOR
+        forms[node] = first[types[node]] + alternate
+    return forms
 
 
 @compiled

@@ -14,12 +14,29 @@ Nodes are numbered in topological order. A literal is 2 * node + 1 where complem
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
 
 INPUT, AND, OR, XOR, AO, HALF = range(6)
 NO_OPERAND = -1
 
 Name = tuple[str, int, int]
 """A signal's letter and span: ("g", 5, 2) is the generate of bits 5 down to 2."""
+
+
+class NetworkArrays(NamedTuple):
+    """A logic network as compiled code takes it; V nodes, P outputs.
+
+    :param types: int32 [V]
+    :param operands: int32 [V, 3] literals, negative where there is none
+    :param outputs: int32 [P] literals
+    """
+
+    types: np.ndarray
+    operands: np.ndarray
+    outputs: np.ndarray
 
 
 class LogicNetwork:
@@ -55,6 +72,14 @@ class LogicNetwork:
     def add_output(self, net: str, literal: int) -> None:
         """Drive an output net with a literal."""
         self.outputs.append((net, literal))
+
+    def arrays(self) -> NetworkArrays:
+        """The network without its names."""
+        return NetworkArrays(
+            np.array(self.types, dtype=np.int32),
+            np.fromiter(chain.from_iterable(self.operands), np.int32, 3 * len(self.types)).reshape(-1, 3),
+            np.array([literal for _, literal in self.outputs], dtype=np.int32),
+        )
 
     def live(self) -> list[bool]:
         """For every node, whether an output depends on it; a HALF does so on its AND as well."""

@@ -46,7 +46,7 @@ def map_structure(circuit: Circuit, library: CellLibrary, module: str | None = N
         raise InputError(f"a module must not have the name of one of its library's cells: {module!r}")
     network = logic_network(circuit)
     table = _table(library)
-    forms = choose_forms(network, table, polarity)
+    forms = choose_forms(network.arrays(), table, polarity).tolist()
     emitter = _Emitter(network, table, forms, Builder(library))
     emitter.emit()
     return Netlist(module, circuit.inputs, circuit.outputs, tuple(emitter.builder.gates))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prefixrl.circuits.forms import ANY, FORMS, Form
-from prefixrl.circuits.logic import AO, HALF, INPUT, XOR, LogicNetwork
+from prefixrl.circuits.logic import NetworkArrays
 from prefixrl.errors import InputError
 
 # How much dearer an inverter is on the most critical path than far from it. Measured on the classical structures and on
@@ -66,8 +66,8 @@ def form_table(areas: dict[str, float]) -> FormTable:
     )
 
 
-def choose_forms(network: LogicNetwork, table: FormTable, polarity: str, sweeps: int = ANNEALING_SWEEPS) -> list[int]:
-    """The number of the form of every node.
+def choose_forms(network: NetworkArrays, table: FormTable, polarity: str, sweeps: int = ANNEALING_SWEEPS) -> np.ndarray:
+    """The number of the form of every node, int32 [V].
 
     :param polarity: one of `POLARITIES`
     :param sweeps: of the annealing; 0 for none
@@ -75,40 +75,19 @@ def choose_forms(network: LogicNetwork, table: FormTable, polarity: str, sweeps:
     """
     if polarity not in POLARITIES:
         raise InputError(f"the polarity policy must be one of {', '.join(POLARITIES)}: {polarity!r}")
-    forms = _level_forms(network, table)
-    if polarity == "level":
-        return forms
     # numba takes a third of a second to import: only those who map pay for it.
-    from prefixrl.circuits.kernels import anneal_forms, improve_forms, inverter_costs
+    from prefixrl.circuits.kernels import anneal_forms, improve_forms, inverter_costs, level_forms
 
-    types = np.array(network.types, dtype=np.int32)
-    operands = np.array(network.operands, dtype=np.int32)
-    needed = np.array([literal for _, literal in network.outputs], dtype=np.int32)
-    chosen = np.array(forms, dtype=np.int32)
+    types, operands, needed = network
+    chosen = level_forms(types, operands, table.first)
+    if polarity == "level":
+        return chosen
     costs = inverter_costs(operands, table.inverter_area, _CRITICAL_WEIGHT[polarity])
     problem = (types, operands, needed, table.first, table.needs, table.outputs, table.areas, costs)
     improve_forms(chosen, *problem, _DESCENT_SWEEPS)
     if sweeps == 0:
-        return [int(form) for form in chosen]
+        return chosen
     hottest, coldest = (temperature * table.inverter_area for temperature in _TEMPERATURES)
     anneal_forms(chosen, *problem, sweeps, hottest, coldest)
     improve_forms(chosen, *problem, _DESCENT_SWEEPS)
-    return [int(form) for form in chosen]
-
-
-def _level_forms(network: LogicNetwork, table: FormTable) -> list[int]:
-    """Odd levels take true operands, even ones inverted; inputs are level 0, the half-sum is level with its AND."""
-    first = [int(start) for start in table.first]
-    levels: list[int] = []
-    forms = []
-    for node_type, (x, y, z) in zip(network.types, network.operands, strict=True):
-        if node_type == INPUT:
-            level = 0
-        elif node_type == HALF:
-            level = levels[z >> 1]
-        else:
-            level = 1 + max(levels[x >> 1], levels[y >> 1], levels[z >> 1] if node_type == AO else 0)
-        levels.append(level)
-        alternate = level % 2 == 0 and node_type not in (INPUT, XOR)
-        forms.append(first[node_type] + int(alternate))
-    return forms
+    return chosen

@@ -34,7 +34,7 @@ def timed(netlist: Netlist, ports: Any) -> tuple[Net, Surroundings, float, Timin
 
 def slopes_of(net: Net, around: Surroundings, delay: float, timing: Timing, softness: float) -> Slopes:
     slopes = empty_slopes(len(net.cell), len(net.outputs))
-    differentiate(TABLES, net, around, timing, slopes, delay, softness, 1.0, True)
+    differentiate(TABLES, net, around, timing, slopes, delay, softness, 1.0, -1.0)
     return slopes
 
 

@@ -23,7 +23,7 @@ from prefixrl.synthesis.native.timing import total_area
 from prefixrl.synthesis.native.wires import WIRES, wire_rc, wires_of
 from prefixrl.synthesis.pdk import Pdk
 
-VERSION = 1
+VERSION = 2
 """Rises whenever the curve of any circuit could change; part of evaluation keys."""
 
 
@@ -39,7 +39,7 @@ class Walk(NamedTuple):
     plan: Plan
 
 
-_FAST = (Walk("area", 0, Plan(18, 0.5, 20.0, 0.03, 0.35, 3)),)
+_FAST = (Walk("area", 0, Plan(14, 0.5, 20.0, 0.03, 0.35, 3)),)
 _FULL = tuple(
     Walk(polarity, sweeps, Plan(steps, 0.05, 60.0, softness, keep, 5))
     for polarity, sweeps in (("area", 40), ("area", 0), ("speed", 40))
@@ -121,7 +121,8 @@ class NativeEvaluator:
         return netlist_of(net, self._native, Netlist(module, circuit.inputs, circuit.outputs, ()))
 
     def _walk(self, circuit: Circuit, walk: Walk, around: Surroundings, last: int) -> tuple[np.ndarray, Net]:
-        net, halves = self._mapper.map(logic_network(circuit), walk.polarity, _room(circuit), walk.annealing)
+        placed = self._rc is not None
+        net, halves = self._mapper.map(logic_network(circuit), walk.polarity, _room(circuit), walk.annealing, placed)
         if circuit.kind != "adder":
             halves = halves[:0]
         tables = self._native.tables

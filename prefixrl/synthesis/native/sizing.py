@@ -12,11 +12,14 @@ from prefixrl.synthesis.native.timing import bracket, columns, delay_at, slew_at
 # What breaking a limit costs, in um2 per fF of load and per ns of slew.
 _OVERLOAD_UM2_PER_FF = 10.0
 _OVERSLEW_UM2_PER_NS = 1e3
+# A larger cell does not spare more than this share of a gate's delay.
+_REACH = 0.5
 
 
 @inlined
-def cell_cost(tables, net, around, timing, slopes, node, cell, price):
-    """Area and priced delay, as far as they depend on which cell a gate is; um2."""
+def cell_delays(tables, net, around, timing, slopes, node, cell):
+    """What depends on which cell a gate is: its own delays and its drivers', by their flow, ns; cost of broken limits,
+    um2."""
     axis, slew_axis = tables.load_axis[cell], tables.slew_axis[cell]
     width = columns(tables, axis)
     load_0, load_1 = timing.load[node, 0], timing.load[node, 1]
@@ -49,15 +52,23 @@ def cell_cost(tables, net, around, timing, slopes, node, cell, price):
             delays += flow * (delay - worst)
             worst = delay
     delays += slopes.by_slew[node, 0] * slew_0 + slopes.by_slew[node, 1] * slew_1
+    drivers = 0.0
     for operand in range(tables.operands[cell]):
         source = net.fanin[node, operand]
-        delays += slopes.by_load[source, 0] * tables.pin_ff[cell, operand, 0]
-        delays += slopes.by_load[source, 1] * tables.pin_ff[cell, operand, 1]
+        drivers += slopes.by_load[source, 0] * tables.pin_ff[cell, operand, 0]
+        drivers += slopes.by_load[source, 1] * tables.pin_ff[cell, operand, 1]
     over = max(0.0, max(load_0, load_1) - tables.maximum_ff[cell])
     broken = _OVERLOAD_UM2_PER_FF * over
     if around.figures[1] < np.inf:
         broken += _OVERSLEW_UM2_PER_NS * max(0.0, max(slew_0, slew_1) - around.figures[1])
-    return tables.area[cell] + price * delays + broken
+    return delays, drivers, broken
+
+
+@inlined
+def cell_cost(tables, net, around, timing, slopes, node, cell, price):
+    """Area and priced delay, as far as they depend on which cell a gate is; um2."""
+    own, drivers, broken = cell_delays(tables, net, around, timing, slopes, node, cell)
+    return tables.area[cell] + price * (own + drivers) + broken
 
 
 @inlined
@@ -82,9 +93,10 @@ def _within_limits(tables, net, around, timing, node):
 
 
 @kernel
-def resize(tables, net, around, timing, slopes, price):
+def resize(tables, net, around, timing, slopes, price, negligible):
     """Give every gate the best of its own cell and the next larger and smaller ones, sinks first.
 
+    :param negligible: gates that the delay depends on no more than that are left alone where they are smallest
     :returns: how many changed
     """
     changed = 0
@@ -97,12 +109,14 @@ def resize(tables, net, around, timing, slopes, price):
         family = tables.family[cell]
         rank = tables.rank[cell]
         first = tables.family_first[family]
-        if rank == first and idle(slopes, node) and _within_limits(tables, net, around, timing, node):
+        if rank == first and idle(slopes, node, negligible) and _within_limits(tables, net, around, timing, node):
             continue
-        best, least = cell, cell_cost(tables, net, around, timing, slopes, node, cell, price)
+        own, drivers, broken = cell_delays(tables, net, around, timing, slopes, node, cell)
+        best, least = cell, tables.area[cell] + price * (own + drivers) + broken
         for place in range(max(first, rank - 1), min(tables.family_first[family + 1], rank + 2)):
             other = tables.members[place]
-            if other != cell:
+            hopeless = tables.area[other] - tables.area[cell] > _REACH * price * own + broken
+            if other != cell and not hopeless:
                 cost = cell_cost(tables, net, around, timing, slopes, node, other, price)
                 if cost < least:
                     best, least = other, cost

@@ -173,24 +173,23 @@ def _at_input(tables, around, timing, slopes, node):
 
 
 @inlined
-def idle(slopes, node):
-    """Whether the delay does not depend on a node."""
+def idle(slopes, node, least):
+    """Whether the delay depends on a node's arrival and slew by no more than `least`."""
     return (
-        slopes.flow[node, 0] == 0.0
-        and slopes.flow[node, 1] == 0.0
-        and slopes.by_slew[node, 0] == 0.0
-        and slopes.by_slew[node, 1] == 0.0
+        slopes.flow[node, 0] + slopes.flow[node, 1] <= least
+        and abs(slopes.by_slew[node, 0]) + abs(slopes.by_slew[node, 1]) <= least
     )
 
 
 @kernel
-def differentiate(tables, net, around, timing, slopes, delay, softness, keep, everywhere):
+def differentiate(tables, net, around, timing, slopes, delay, softness, keep, negligible):
     """Fill in the slopes of a netlist that has been timed.
 
     :param delay: what `propagate` gave, ns
     :param softness: ns
-    :param everywhere: whether required times are wanted too; without, what the delay does not depend on is passed over
     :param keep: weight of this pass's lateness against that of the passes before, 1 for it alone
+    :param negligible: gates that the delay depends on no more than that are passed over, without required times;
+        -1 for none of them
     """
     _begin(net, around, timing, slopes, delay, softness, keep)
     last = net.size[NODES] - net.size[INPUTS]
@@ -198,7 +197,7 @@ def differentiate(tables, net, around, timing, slopes, delay, softness, keep, ev
         node = net.order[last - 1 - step]
         if node < 0:
             continue
-        if everywhere or not idle(slopes, node):
+        if not idle(slopes, node, negligible):
             _through_gate(tables, net, timing, slopes, node, softness, keep)
         else:
             for operand in range(tables.operands[net.cell[node]]):

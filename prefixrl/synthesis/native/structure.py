@@ -13,7 +13,7 @@ import numpy as np
 from prefixrl.circuits.builder import Builder, role_areas
 from prefixrl.circuits.cells import ROLE_FUNCTIONS, CellLibrary
 from prefixrl.circuits.forms import FORMS, Form
-from prefixrl.circuits.logic import HALF, INPUT, LogicNetwork
+from prefixrl.circuits.logic import HALF, INPUT, LogicNetwork, NetworkArrays
 from prefixrl.circuits.netlist import Gate
 from prefixrl.circuits.polarity import ANNEALING_SWEEPS, FormTable, choose_forms, form_table
 from prefixrl.compiling import inlined, kernel
@@ -70,10 +70,16 @@ class Mapper:
         library.require_mappable()
         self.forms: FormTable = form_table(role_areas(library))
         self._templates = _templates(library, native, self.forms.forms)
+        self._widest = int(np.diff(self._templates.first).max())
         self._needs, self._outputs = self.forms.needs, self.forms.outputs
 
     def map(
-        self, network: LogicNetwork, polarity: str, room: int, sweeps: int = ANNEALING_SWEEPS
+        self,
+        network: LogicNetwork,
+        polarity: str,
+        room: int,
+        sweeps: int = ANNEALING_SWEEPS,
+        placed: bool = True,
     ) -> tuple[Net, np.ndarray]:
         """The netlist of smallest cells, and its XOR-type propagates of operand bits.
 
@@ -82,36 +88,31 @@ class Mapper:
         :param polarity: policy, see `circuits.polarity`
         :param room: gates that may be added later
         :param sweeps: see `choose_forms`
+        :param placed: whether it is asked in which column a gate stands
         """
-        arrays = _network(network, choose_forms(network, self.forms, polarity, sweeps))
-        inputs = sum(node_type == INPUT for node_type in network.types)
-        widest = int(np.diff(self._templates.first).max())
-        capacity = inputs + (len(network) + len(network.outputs)) * (widest + 1)
+        arrays = network.arrays()
+        forms = choose_forms(arrays, self.forms, polarity, sweeps)
+        columns = _columns(network) if placed else np.zeros(len(network))
+        inputs = int(np.count_nonzero(arrays.types == INPUT))
+        capacity = inputs + (len(network) + len(network.outputs)) * (self._widest + 1)
         draft = empty_net(inputs, len(network.outputs), capacity)
         made = np.full((len(network), 2), -1, dtype=np.int32)
-        emit(arrays, self._needs, self._outputs, self._templates, draft, made)
-        return _fitted(draft, room), _halves(network, self._outputs[arrays.forms], made)
+        chosen = Network(arrays.types, arrays.operands, forms, columns, arrays.outputs)
+        emit(chosen, self._needs, self._outputs, self._templates, draft, made)
+        return _fitted(draft, room), _halves(arrays, self._outputs[forms], made)
 
 
-def _halves(network: LogicNetwork, delivered: np.ndarray, made: np.ndarray) -> np.ndarray:
-    found = []
-    for node, (node_type, operands) in enumerate(zip(network.types, network.operands, strict=True)):
-        if node_type == HALF and not (operands[0] | operands[1]) & 1:
-            inverted = int(delivered[node])
-            x, y = (int(made[literal >> 1, _TRUE]) for literal in operands[:2])
-            found.append((int(made[node, inverted]), x, y, inverted))
-    return np.array(found, dtype=np.int32).reshape(-1, 4)
+def _halves(network: NetworkArrays, delivered: np.ndarray, made: np.ndarray) -> np.ndarray:
+    x, y = network.operands[:, 0], network.operands[:, 1]
+    nodes = np.flatnonzero((network.types == HALF) & ((x | y) & 1 == 0))
+    inverted = delivered[nodes]
+    drivers = [made[literals[nodes] >> 1, _TRUE] for literals in (x, y)]
+    return np.stack([made[nodes, inverted], *drivers, inverted], axis=1).astype(np.int32)
 
 
-def _network(network: LogicNetwork, forms: list[int]) -> Network:
-    columns = [name[1] if isinstance(name, tuple) else _bit(name) for name in network.names]
-    return Network(
-        np.array(network.types, dtype=np.int32),
-        np.array(network.operands, dtype=np.int32),
-        np.array(forms, dtype=np.int32),
-        np.array(columns, dtype=np.float64),
-        np.array([literal for _, literal in network.outputs], dtype=np.int32),
-    )
+def _columns(network: LogicNetwork) -> np.ndarray:
+    """float64 [V] highest bit of every node's span."""
+    return np.array([name[1] if isinstance(name, tuple) else _bit(name) for name in network.names], dtype=np.float64)
 
 
 def _bit(net: str) -> int:

@@ -33,7 +33,7 @@ def swap_pins(tables, net, around, timing, slopes, price):
     swapped = 0
     for node in range(net.size[INPUTS], net.size[NODES]):
         cell = net.cell[node]
-        if cell < 0 or idle(slopes, node):
+        if cell < 0 or idle(slopes, node, 0.0):
             continue
         family = tables.family[cell]
         for pair in range(tables.twin_first[family], tables.twin_first[family + 1]):

@@ -30,6 +30,8 @@ from prefixrl.synthesis.native.timing import Timing, connect, empty_timing, prop
 DELAY, AREA, VIOLATIONS = 0, 1, 2
 # Propagates are not expected to gain more than this share of the delay at once.
 _SPLIT_REACH = 0.01
+# Below that share of the delay times its price (um2 per ns), a gate is not worth looking at.
+_NEGLIGIBLE_UM2_PER_NS = 2.0
 # Limits are kept to within this.
 _TOLERANCE = 1e-9
 
@@ -132,13 +134,14 @@ def sweep(tables, net, around, room, halves, special, plan, curve, last):
         restructuring = turn == plan.period - 1
         removing = turn == plan.period // 2 and special.buffers >= 0
         keep = plan.keep if step > 0 else 1.0
-        differentiate(tables, net, around, timing, slopes, delay, plan.softness * delay, keep, restructuring)
+        negligible = -1.0 if restructuring else _NEGLIGIBLE_UM2_PER_NS / price
+        differentiate(tables, net, around, timing, slopes, delay, plan.softness * delay, keep, negligible)
         if restructuring:
             _restructure(tables, net, around, room, halves, special, price, delay)
         elif removing and remove_buffers(tables, net, around, timing, slopes, special.buffers, price) > 0:
             connect(net)
         else:
-            resize(tables, net, around, timing, slopes, price)
+            resize(tables, net, around, timing, slopes, price, negligible)
         delay = propagate(tables, net, around, timing)
         curve[step + 1, DELAY], curve[step + 1, AREA] = delay, total_area(tables, net)
         curve[step + 1, VIOLATIONS] = violations(tables, net, around, timing)
