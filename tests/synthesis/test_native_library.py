@@ -17,7 +17,7 @@ from prefixrl.circuits.mapping import map_structure
 from prefixrl.errors import InputError
 from prefixrl.synthesis.liberty_tables import Table
 from prefixrl.synthesis.liberty_timing import TABLES, Arc, TimedCell, _unateness
-from prefixrl.synthesis.native import NativeEvaluator, library
+from prefixrl.synthesis.native import NativeEvaluator, library, library_file
 from prefixrl.synthesis.native.benchmark import scrambled
 from prefixrl.synthesis.native.library import native_library
 from prefixrl.synthesis.native.timer import NativeTimer
@@ -196,7 +196,10 @@ def test_an_arc_without_its_slews_is_refused_with_cell_and_pin(tmp_path: Path) -
 def test_arcs_that_others_cover_are_left_out_and_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     pruned = NativeTimer(NANGATE45)
     monkeypatch.setattr(library, "_needed", lambda arcs: sorted(arcs, key=lambda each: each[:3]))
-    monkeypatch.setattr(library, "_natives", {})  # or the arrays that were made before would serve again
+    # Or the arrays that were made before would serve again.
+    monkeypatch.setattr(library_file, "_natives", {})
+    monkeypatch.setattr(library_file, "load_library", lambda path: None)
+    monkeypatch.setattr(library_file, "save_library", lambda native, path: None)
     full = NativeTimer(NANGATE45)
     assert len(pruned.library.tables.arcs) < len(full.library.tables.arcs)
     generator = np.random.default_rng(1)

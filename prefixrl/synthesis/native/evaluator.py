@@ -14,7 +14,8 @@ from prefixrl.circuits.netlist import Netlist
 from prefixrl.errors import EvaluationFailed, InputError
 from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
-from prefixrl.synthesis.native.library import NativeLibrary, native_library_of
+from prefixrl.synthesis.native.library import NativeLibrary
+from prefixrl.synthesis.native.library_file import native_library_of
 from prefixrl.synthesis.native.netlists import Net, Surroundings, netlist_of
 from prefixrl.synthesis.native.structure import Mapper
 from prefixrl.synthesis.native.sweep import AREA, DELAY, VIOLATIONS, Plan, Special, room_for, sweep

@@ -20,7 +20,6 @@ from prefixrl.circuits.cells import ROLE_FUNCTIONS, Cell, CellLibrary
 from prefixrl.errors import InputError
 from prefixrl.synthesis.liberty_tables import Table
 from prefixrl.synthesis.liberty_timing import TimedCell
-from prefixrl.synthesis.pdk import Pdk
 
 RISE, FALL = 0, 1
 MAXIMUM_OPERANDS = 4
@@ -133,28 +132,6 @@ def native_library(
         roles,
         _Builder().build(cells, orders, family_of, families),
     )
-
-
-_natives: dict[str, NativeLibrary] = {}
-_KEPT_LIBRARIES = 4
-
-
-def native_library_of(pdk: Pdk) -> NativeLibrary:
-    """The arrays of a PDK's library, kept for the ones used last: making them takes half a second.
-
-    :raises InputError: as `native_library`, or a library that cannot be mapped to or timed
-    """
-    key = f"{pdk.content_hash} {pdk.driving_cell}"
-    native = _natives.pop(key, None)
-    if native is None:
-        timed = pdk.timed_cells()
-        # A cell that is not to be used may still drive the inputs.
-        extra = () if pdk.driving_cell in timed else (pdk.timed_cell(pdk.driving_cell),)
-        native = native_library(pdk.library(), timed, extra)
-    _natives[key] = native
-    while len(_natives) > _KEPT_LIBRARIES:
-        del _natives[next(iter(_natives))]
-    return native
 
 
 def _families(

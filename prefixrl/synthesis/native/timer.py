@@ -7,7 +7,8 @@ import numpy as np
 from prefixrl.circuits.netlist import Netlist
 from prefixrl.errors import InputError
 from prefixrl.synthesis.constraints import Constraints, HasPorts
-from prefixrl.synthesis.native.library import NativeLibrary, native_library_of
+from prefixrl.synthesis.native.library import NativeLibrary
+from prefixrl.synthesis.native.library_file import native_library_of
 from prefixrl.synthesis.native.netlists import Net, Surroundings, net_of
 from prefixrl.synthesis.native.timing import Timing, connect, empty_timing, propagate
 from prefixrl.synthesis.pdk import Pdk
