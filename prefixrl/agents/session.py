@@ -431,7 +431,8 @@ class JobSession:
         self.evaluations, self.cached = len(proposed), sum(design.cached for design in proposed)
         known = self.cache.get_many(design.key for design in designs)
         for design in designs:
-            if design.key not in known and design.points:
+            # A curve that lacks something may be whole the next time.
+            if design.key not in known and design.points and not design.reason:
                 self.cache.put(design.key, CachedResult(AreaDelayCurve(design.points), None, design.seconds))
 
     def _seconds_left(self) -> float | None:

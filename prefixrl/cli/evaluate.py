@@ -120,6 +120,7 @@ def _document(label: str, evaluation: Evaluation) -> dict[str, Any]:
         "depth": circuit.graph.depth,
         "max_fanout": circuit.graph.max_fanout,
         "failure": evaluation.failure,
+        "losses": [] if curve is None else [vars(loss) for loss in curve.losses],
         "seconds": evaluation.seconds,
         "cached": evaluation.cached,
         "points": [{"delay_ns": p.delay_ns, "area_um2": p.area_um2, "recipe": p.recipe} for p in points],
@@ -143,6 +144,8 @@ def _print_tables(documents: list[dict[str, Any]]) -> None:
         for row in rows:
             table.add_row(*row.values())
         console.print(table)
+        for loss in document["losses"]:
+            console.print(f"  no netlist for {loss['recipe']}: {loss['reason']}", highlight=False, markup=False)
 
 
 def _cells(point: dict[str, Any]) -> dict[str, str]:

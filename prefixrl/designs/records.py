@@ -71,7 +71,7 @@ class Design:
 
     :param key: evaluation key
     :param points: its area-delay curve by rising delay, empty when the evaluation failed
-    :param reason: why it failed, empty when it did not
+    :param reason: why it failed, or what its curve lacks and why; empty for a whole curve
     :param seconds: what the evaluation took
     :param cached: whether it came out of the evaluation cache
     :param source: what proposed it, such as `train`, `search:sa`, `classical`
