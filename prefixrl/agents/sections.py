@@ -6,7 +6,7 @@ departure from it.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -47,6 +47,17 @@ class EvaluatorConfig(Section):
 
     name: str = Field(default="native", description="evaluator: native, yosys, openroad or analytic")
     effort: Literal["fast", "full"] = Field(default="fast", description="effort spent per design while searching")
+    wires: Literal["none", "datapath"] | None = Field(
+        default=None, description="native: none, or wires of a datapath layout in every delay; null: none"
+    )
+    utilization_percent: float | None = Field(
+        default=None, ge=5, le=95, description="openroad: cell area over core area before repair; null: 45"
+    )
+    pin_order: Literal["datapath", "free"] | None = Field(
+        default=None, description="openroad: bit i beside bit i, or where wires are short; null: datapath"
+    )
+    runs: int | None = Field(default=None, ge=1, le=1000, description="openroad: clocks tried per design; null: 7")
+    work_folder: str | None = Field(default=None, description="openroad: where every run leaves its folder; null: none")
     workers: int = Field(default=2, ge=1, le=1024, description="evaluations at a time, one tool process each")
     pool: Literal["in-process", "processes", "ray"] = Field(
         default="in-process",
@@ -61,6 +72,12 @@ class EvaluatorConfig(Section):
     judge: Literal["auto", "opensta", "yosys", "none"] = Field(
         default="auto", description="independent timer of the final front; auto: opensta where found, else yosys (ABC)"
     )
+
+    def choices(self) -> dict[str, Any]:
+        """What is stated of the options that only some evaluators have, by the names of `make_evaluator`."""
+        from prefixrl.synthesis.evaluator import CHOICES
+
+        return {name: value for name in CHOICES if (value := getattr(self, name)) is not None}
 
 
 class ConstraintsConfig(Section):

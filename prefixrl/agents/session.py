@@ -282,11 +282,11 @@ class JobSession:
     def _judgement(self, front: Sequence[FrontPoint]) -> Judgement | None:
         """What the job's judge says of the front; nothing, with a line to the person, where it fails."""
         config = self.config.evaluator
-        judge = make_judge(config.judge, self._pdk, config.name)
+        judge = make_judge(config.judge, self._pdk, config.name, config.choices())
         if judge is None:
             return None
         self.show("judge", force=True)
-        evaluator = make_evaluator(config.name, self._pdk)
+        evaluator = make_evaluator(config.name, self._pdk, **config.choices())
         try:
             points = [
                 (self.circuit_of(point.graph), CurvePoint(point.delay_ns, point.area_um2, point.recipe))
@@ -410,7 +410,7 @@ class JobSession:
     def _open_service(self, effort: str) -> EvaluationService:
         stated = self.config.evaluator
         service = EvaluationService(
-            EvaluatorSpec(stated.name, self._pdk, effort_options(stated.name, effort)),
+            EvaluatorSpec(stated.name, self._pdk, {**effort_options(stated.name, effort), **stated.choices()}),
             self._constraints,
             self.cache,
             stated.workers,
@@ -431,7 +431,8 @@ class JobSession:
         self.evaluations, self.cached = len(proposed), sum(design.cached for design in proposed)
         known = self.cache.get_many(design.key for design in designs)
         for design in designs:
-            if design.key not in known and design.points:
+            # A curve that lacks something may be whole the next time.
+            if design.key not in known and design.points and not design.reason:
                 self.cache.put(design.key, CachedResult(AreaDelayCurve(design.points), None, design.seconds))
 
     def _seconds_left(self) -> float | None:

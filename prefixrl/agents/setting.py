@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from prefixrl.agents.job import JobConfig
@@ -12,7 +13,7 @@ from prefixrl.circuits import Circuit
 from prefixrl.designs import DesignContext
 from prefixrl.graphs.structures import structure
 from prefixrl.synthesis.constraints import Constraints
-from prefixrl.synthesis.evaluator import effort_options, make_evaluator
+from prefixrl.synthesis.evaluator import distinctive, effort_options, make_evaluator
 from prefixrl.synthesis.pdk import DEFAULT_PDK, Pdk, is_known, load_pdk
 from prefixrl.synthesis.profiles import PROFILES, chosen_constraints
 
@@ -55,6 +56,9 @@ def resolved(config: JobConfig, pdk: Pdk, constraints: Constraints, evaluator_ve
     if library:
         name = None if "liberty" in library else config.pdk.name
         update["pdk"] = PdkConfig(name=name, **library)
+    if config.evaluator.work_folder is not None:
+        folder = str(Path(config.evaluator.work_folder).absolute())
+        update["evaluator"] = config.evaluator.model_copy(update={"work_folder": folder})
     profile = config.constraints.profile
     if profile is not None and profile not in PROFILES:
         times = {"input_arrival_ns": constraints.input_arrival_ns, "output_required_ns": constraints.output_required_ns}
@@ -86,8 +90,8 @@ def design_context(config: JobConfig, pdk: Pdk, constraints: Constraints) -> Des
     :raises InputError: there is no such evaluator, or it cannot use the PDK
     :raises ToolMissing: the evaluator needs a program that this machine does not have
     """
-    circuit, name = config.circuit, config.evaluator.name
-    evaluator = make_evaluator(name, pdk, **effort_options(name, config.evaluator.effort))
+    circuit, name, chosen = config.circuit, config.evaluator.name, config.evaluator.choices()
+    evaluator = make_evaluator(name, pdk, **effort_options(name, config.evaluator.effort), **chosen)
     try:
         evaluator_version = evaluator.version
     finally:
@@ -103,6 +107,7 @@ def design_context(config: JobConfig, pdk: Pdk, constraints: Constraints) -> Des
         carry_out=circuit.carry_out,
         pdk_hash=pdk.content_hash,
         evaluator_version=evaluator_version,
+        evaluator_options=distinctive(chosen),
     )
 
 

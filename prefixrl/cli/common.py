@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from prefixrl.circuits.kinds import Circuit
     from prefixrl.synthesis.constraints import Constraints
-    from prefixrl.synthesis.pdk import Pdk
     from prefixrl.synthesis.service import Evaluation
+    from prefixrl.synthesis.work import EvaluatorSpec
 
 
 def print_json(value: Any) -> None:
@@ -38,19 +38,25 @@ def graph_label(spec: str) -> str:
 
 
 def evaluate_circuits(
-    circuits: Sequence[Circuit], name: str, effort: str, pdk: Pdk, constraints: Constraints, options: PoolOptions
+    circuits: Sequence[Circuit],
+    evaluator: EvaluatorSpec,
+    constraints: Constraints,
+    options: PoolOptions,
+    *,
+    anew: bool = False,
 ) -> list[Evaluation]:
-    """Evaluate circuits, the cache of this machine first."""
+    """Evaluate circuits, the cache of this machine first.
+
+    :param anew: never mind what the cache has
+    """
     from prefixrl.synthesis.cache import EvaluationCache
-    from prefixrl.synthesis.evaluator import effort_options
     from prefixrl.synthesis.pool import DEFAULT_POOL
     from prefixrl.synthesis.service import EvaluationService
-    from prefixrl.synthesis.work import EvaluatorSpec
 
     with EvaluationService(
-        EvaluatorSpec(name, pdk, effort_options(name, effort)),
+        evaluator,
         constraints,
-        EvaluationCache(),
+        None if anew else EvaluationCache(),
         DEFAULT_WORKERS if options.workers is None else options.workers,
         pool=options.pool or DEFAULT_POOL,
         timeout_s=options.timeout_s,

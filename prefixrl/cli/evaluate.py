@@ -13,6 +13,7 @@ from prefixrl.cli.options import (
     ConstraintOptions,
     EffortOption,
     EvaluatorOption,
+    EvaluatorOptions,
     JsonOption,
     LibraryOptions,
     PdkOption,
@@ -23,8 +24,8 @@ from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
     from prefixrl.synthesis.constraints import Constraints
-    from prefixrl.synthesis.pdk import Pdk
     from prefixrl.synthesis.service import Evaluation
+    from prefixrl.synthesis.work import EvaluatorSpec
 
 EXAMPLE = (
     "Example: prefixrl evaluate sklansky brent-kung --width 32; prefixrl evaluate my_graph.json --max-fanout 8 --json"
@@ -37,6 +38,7 @@ def evaluate(
     made: CircuitOptions,
     library: LibraryOptions,
     surroundings: ConstraintOptions,
+    chosen: EvaluatorOptions,
     pooling: PoolOptions,
     pdk: PdkOption = None,
     evaluator: EvaluatorOption = "native",
@@ -47,20 +49,30 @@ def evaluate(
 ) -> None:
     """Print the area-delay curve of graphs: every point is a mapped, buffered and sized netlist."""
     from prefixrl.graphs import classical_structures
+    from prefixrl.synthesis.evaluator import distinctive, effort_options
+    from prefixrl.synthesis.work import EvaluatorSpec
 
     check_signoff(signoff)
     kit = library.load(pdk)
-    specs: list[str] = []
+    names: list[str] = []
     for each in graphs:
-        specs.extend(classical_structures(_stated(made.width)) if each == "classical" else [each])
-    circuits = [made.load(spec) for spec in specs]
+        names.extend(classical_structures(_stated(made.width)) if each == "classical" else [each])
+    circuits = [made.load(name) for name in names]
     constraints = surroundings.load(kit, circuits)
-    evaluations = evaluate_circuits(circuits, evaluator, effort, kit, constraints, pooling)
-    documents = [_document(graph_label(spec), each) for spec, each in zip(specs, evaluations, strict=True)]
+    spec = EvaluatorSpec(evaluator, kit, {**effort_options(evaluator, effort), **chosen.stated()})
+    # Who wants the folders of the runs wants runs.
+    evaluations = evaluate_circuits(circuits, spec, constraints, pooling, anew=chosen.work_folder is not None)
+    documents = [_document(graph_label(name), each) for name, each in zip(names, evaluations, strict=True)]
     if signoff or power:
-        _judge(documents, evaluations, evaluator, kit, constraints, signoff, power)
+        _judge(documents, evaluations, spec, constraints, signoff, power)
     if json:
-        setting = {"pdk": kit.name, "pdk_hash": kit.content_hash, "evaluator": evaluator, "effort": effort}
+        setting = {
+            "pdk": kit.name,
+            "pdk_hash": kit.content_hash,
+            "evaluator": evaluator,
+            "effort": effort,
+            "evaluator_options": distinctive(chosen.stated()),
+        }
         print_json([{**document, **setting, "constraints": constraints.to_json()} for document in documents])
     else:
         _print_tables(documents)
@@ -77,18 +89,17 @@ def _stated(width: int | None) -> int:
 def _judge(
     documents: list[dict[str, Any]],
     evaluations: list[Evaluation],
-    name: str,
-    pdk: Pdk,
+    spec: EvaluatorSpec,
     constraints: Constraints,
     signoff: str | None,
     power: bool,
 ) -> None:
     """Add to every point of the documents what else is asked for."""
-    from prefixrl.synthesis.evaluator import make_evaluator
+    from prefixrl.synthesis.evaluator import has_wires
 
-    maker = make_evaluator(name, pdk)
+    maker = spec()
     try:
-        with Judge(pdk, constraints, signoff, power) as judge:
+        with Judge(spec.pdk, constraints, signoff, power, wires=has_wires(spec.name, spec.options)) as judge:
             for document, evaluation in zip(documents, evaluations, strict=True):
                 circuit, curve = evaluation.circuit, evaluation.curve
                 for row, point in zip(document["points"], [] if curve is None else curve.points, strict=True):
@@ -109,6 +120,7 @@ def _document(label: str, evaluation: Evaluation) -> dict[str, Any]:
         "depth": circuit.graph.depth,
         "max_fanout": circuit.graph.max_fanout,
         "failure": evaluation.failure,
+        "losses": [] if curve is None else [vars(loss) for loss in curve.losses],
         "seconds": evaluation.seconds,
         "cached": evaluation.cached,
         "points": [{"delay_ns": p.delay_ns, "area_um2": p.area_um2, "recipe": p.recipe} for p in points],
@@ -132,14 +144,20 @@ def _print_tables(documents: list[dict[str, Any]]) -> None:
         for row in rows:
             table.add_row(*row.values())
         console.print(table)
+        for loss in document["losses"]:
+            console.print(f"  no netlist for {loss['recipe']}: {loss['reason']}", highlight=False, markup=False)
 
 
 def _cells(point: dict[str, Any]) -> dict[str, str]:
     """A point's row, by column heading."""
     cells = {"delay ns": f"{point['delay_ns']:.4f}", "area um2": f"{point['area_um2']:.2f}"}
     if signoff := point.get("signoff"):
-        cells[f"{signoff['timer']} ns"] = f"{signoff['delay_ns']:.4f}"
-        cells["off by"] = f"{signoff['error_percent']:+.2f} %"
+        if signoff["wires"]:
+            cells[f"{signoff['timer']} ns, no wires"] = f"{signoff['delay_ns']:.4f}"
+            cells["wires add"] = f"{signoff['wires_percent']:+.2f} %"
+        else:
+            cells[f"{signoff['timer']} ns"] = f"{signoff['delay_ns']:.4f}"
+            cells["off by"] = f"{signoff['error_percent']:+.2f} %"
     if power := point.get("power"):
         leakage = power["leakage_nw"]
         cells["leakage nW"] = "-" if leakage is None else f"{leakage:.0f}"

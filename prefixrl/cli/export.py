@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -17,6 +17,7 @@ from prefixrl.cli.options import (
     ConstraintOptions,
     EffortOption,
     EvaluatorOption,
+    EvaluatorOptions,
     JsonOption,
     LibraryOptions,
     PdkOption,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from prefixrl.designs.export import Export
     from prefixrl.synthesis.constraints import Constraints
     from prefixrl.synthesis.pdk import Pdk
+    from prefixrl.synthesis.work import EvaluatorSpec
 
 EXAMPLE = (
     "Example: prefixrl export runs/demo --pick 'delay<=0.25' --out my_adder; prefixrl export sklansky -n 32 --out sk32"
@@ -45,7 +47,7 @@ class Choice:
     point: FrontPoint
     pdk: Pdk
     constraints: Constraints
-    evaluator: str
+    evaluator: EvaluatorSpec
 
 
 @grouped
@@ -55,6 +57,7 @@ def export(
     made: CircuitOptions,
     library: LibraryOptions,
     surroundings: ConstraintOptions,
+    chosen: EvaluatorOptions,
     pick: Annotated[
         str, typer.Option("--pick", help="knee, min-delay, min-area, delay<=NS, area<=UM2 or a design's ID.")
     ] = "knee",
@@ -77,6 +80,8 @@ def export(
     """
     from prefixrl.circuits.rtl import check_identifier
     from prefixrl.designs.export import check_folder, check_formats
+    from prefixrl.synthesis.evaluator import effort_options
+    from prefixrl.synthesis.work import EvaluatorSpec
 
     check_signoff(signoff)
     asked = check_formats(formats.split(","))
@@ -84,14 +89,17 @@ def export(
     if module is not None:
         check_identifier(module)
     if Path(source).is_dir():
-        if (made, library, surroundings, pdk) != (CircuitOptions(), LibraryOptions(), ConstraintOptions(), None):
+        own = (made, library, surroundings, replace(chosen, work_folder=None), pdk)
+        if own != (CircuitOptions(), LibraryOptions(), ConstraintOptions(), EvaluatorOptions(), None):
             raise InputError(
-                f"a run brings its own circuit, library and constraints, options cannot change them: {source!r}"
+                "a run brings its own circuit, library, constraints and evaluator, options cannot change them: "
+                f"{source!r}"
             )
-        choice = _from_run(Path(source), pick)
+        choice = _from_run(Path(source), pick, chosen)
     else:
         kit, circuit = library.load(pdk), made.load(source)
-        choice = _from_graph(circuit, kit, surroundings.load(kit, [circuit]), evaluator, effort, pick)
+        spec = EvaluatorSpec(evaluator, kit, {**effort_options(evaluator, effort), **chosen.stated()})
+        choice = _from_graph(circuit, spec, surroundings.load(kit, [circuit]), pick)
     written = _write(choice, out, asked, module, signoff, power)
     if json:
         print_json({"folder": str(out), "manifest": dict(written.manifest)})
@@ -99,12 +107,13 @@ def export(
         _print(choice, written)
 
 
-def _from_run(path: Path, wish: str) -> Choice:
-    """A design of a run's front, under the run's own constraints."""
+def _from_run(path: Path, wish: str, chosen: EvaluatorOptions) -> Choice:
+    """A design of a run's front, under the run's own constraints; of the options only a work folder counts."""
     from prefixrl.designs import DesignStore, RunDirectory
     from prefixrl.designs import pick as pick_point
     from prefixrl.synthesis.constraints import Constraints
     from prefixrl.synthesis.pdk import load_pdk
+    from prefixrl.synthesis.work import EvaluatorSpec
 
     run = RunDirectory.open(path)
     with DesignStore.open(run.store_path) as store:
@@ -121,15 +130,16 @@ def _from_run(path: Path, wish: str) -> Choice:
     )
     if context.pdk_hash not in ("", pdk.content_hash):
         raise InputError(f"the library must be what it was when the run began: {pdk.origin!r}")
-    return Choice(context.circuit_of(point.graph), point, pdk, constraints, context.evaluator)
+    evaluator = EvaluatorSpec(context.evaluator, pdk, {**context.evaluator_options, **chosen.stated()})
+    return Choice(context.circuit_of(point.graph), point, pdk, constraints, evaluator)
 
 
-def _from_graph(circuit: Circuit, pdk: Pdk, constraints: Constraints, name: str, effort: str, wish: str) -> Choice:
+def _from_graph(circuit: Circuit, evaluator: EvaluatorSpec, constraints: Constraints, wish: str) -> Choice:
     """A point of one graph's own curve."""
     from prefixrl.designs import pick as pick_point
     from prefixrl.designs.front import FrontPoint
 
-    (evaluation,) = evaluate_circuits([circuit], name, effort, pdk, constraints, PoolOptions())
+    (evaluation,) = evaluate_circuits([circuit], evaluator, constraints, PoolOptions())
     if evaluation.curve is None:
         raise EvaluationFailed(evaluation.failure or "no reason given")
     graph = circuit.graph
@@ -146,7 +156,7 @@ def _from_graph(circuit: Circuit, pdk: Pdk, constraints: Constraints, name: str,
         )
         for place, point in enumerate(evaluation.curve.points)
     ]
-    return Choice(circuit, pick_point(front, wish), pdk, constraints, name)
+    return Choice(circuit, pick_point(front, wish), evaluator.pdk, constraints, evaluator)
 
 
 def _write(
@@ -155,25 +165,28 @@ def _write(
     from prefixrl.designs.export import export_design
     from prefixrl.designs.manifest import Figures
     from prefixrl.synthesis.curve import CurvePoint
-    from prefixrl.synthesis.evaluator import make_evaluator
+    from prefixrl.synthesis.evaluator import distinctive, has_wires
 
+    spec = choice.evaluator
     name = module or choice.circuit.default_module
     point = CurvePoint(choice.point.delay_ns, choice.point.area_um2, choice.point.recipe)
-    evaluator = make_evaluator(choice.evaluator, choice.pdk)
+    evaluator = spec()
     try:
         netlist = evaluator.realize(choice.circuit, choice.constraints, point, name)
         version = evaluator.version
     finally:
         evaluator.close()
-    with Judge(choice.pdk, choice.constraints, signoff, power) as judge:
+    wires = has_wires(spec.name, spec.options)
+    with Judge(choice.pdk, choice.constraints, signoff, power, wires=wires) as judge:
         others = judge.measure(netlist, choice.circuit, point.delay_ns)
     figures = Figures(
         delay_ns=point.delay_ns,
         area_um2=point.area_um2,
-        evaluator=choice.evaluator,
+        evaluator=spec.name,
         evaluator_version=version,
         recipe=point.recipe,
         design_id=choice.point.id,
+        evaluator_options={key: value for key, value in distinctive(spec.options).items() if key != "effort"},
         others=others,
     )
     return export_design(
@@ -195,7 +208,12 @@ def _print(choice: Choice, written: Export) -> None:
     typer.echo(f"{what}: {point.delay_ns:.4f} ns, {point.area_um2:.2f} um2")
     figures = cast("dict[str, Any]", written.manifest["figures"])
     if timed := figures.get("signoff"):
-        typer.echo(f"  {timed['timer']}: {timed['delay_ns']:.4f} ns, we are off by {timed['error_percent']:+.2f} %")
+        told = (
+            f"without wires, which add {timed['wires_percent']:+.2f} %"
+            if timed["wires"]
+            else f"we are off by {timed['error_percent']:+.2f} %"
+        )
+        typer.echo(f"  {timed['timer']}: {timed['delay_ns']:.4f} ns, {told}")
     if used := figures.get("power"):
         leakage = "" if used["leakage_nw"] is None else f"leakage {used['leakage_nw']:.0f} nW, "
         typer.echo(f"  {leakage}{used['energy_per_operation_fj']:.1f} fJ per operation under random inputs")

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prefixrl.cli.common import print_json
-from prefixrl.cli.options import ConstraintOptions, JsonOption, LibraryOptions, PdkOption, PoolOptions, grouped
+from prefixrl.cli.options import (
+    ConstraintOptions,
+    EvaluatorOptions,
+    JsonOption,
+    LibraryOptions,
+    PdkOption,
+    PoolOptions,
+    grouped,
+)
 from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
@@ -101,6 +109,7 @@ def train(
     problem: ProblemOptions,
     library: LibraryOptions,
     surroundings: ConstraintOptions,
+    chosen: EvaluatorOptions,
     pooling: PoolOptions,
     ray: Annotated[str, typer.Option("--ray", help="off; local and ADDRESS are not there yet.")] = "off",
     json: JsonOption = False,
@@ -109,7 +118,7 @@ def train(
     if ray != "off":
         raise InputError(f"distributed training is not part of this version, --ray takes only off: {ray!r}")
     _require_torch()
-    overrides = _overrides(problem, library, surroundings, pooling, job.settings)
+    overrides = _overrides(problem, library, surroundings, chosen, pooling, job.settings)
     from prefixrl.agents import training
 
     if job.resume is not None:
@@ -126,6 +135,7 @@ def search(
     problem: ProblemOptions,
     library: LibraryOptions,
     surroundings: ConstraintOptions,
+    chosen: EvaluatorOptions,
     pooling: PoolOptions,
     method: Annotated[str | None, typer.Option("--method", help=METHOD_HELP)] = None,
     json: JsonOption = False,
@@ -135,7 +145,7 @@ def search(
 
     if method is not None and method not in BASELINES:
         raise InputError(f"the method must be one of {', '.join(BASELINES)}: {method!r}")
-    overrides = _overrides(problem, library, surroundings, pooling, job.settings)
+    overrides = _overrides(problem, library, surroundings, chosen, pooling, job.settings)
     from prefixrl.agents import search as baselines
 
     if job.resume is not None:
@@ -153,6 +163,7 @@ def _overrides(
     problem: ProblemOptions,
     library: LibraryOptions,
     surroundings: ConstraintOptions,
+    chosen: EvaluatorOptions,
     pooling: PoolOptions,
     settings: list[str] | None,
 ) -> list[str]:
@@ -174,6 +185,7 @@ def _overrides(
         "constraints.max_fanout": surroundings.max_fanout,
         "constraints.max_transition_ns": surroundings.max_transition,
         "evaluator.name": problem.evaluator,
+        **{f"evaluator.{name}": value for name, value in chosen.stated().items()},
         "evaluator.judge": problem.judge,
         "evaluator.pool": pooling.pool,
         "evaluator.workers": pooling.workers,

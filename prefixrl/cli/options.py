@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -180,6 +181,43 @@ class ConstraintOptions:
             max_fanout=self.max_fanout,
             max_transition_ns=self.max_transition,
         )
+
+
+@dataclass(frozen=True)
+class EvaluatorOptions:
+    """What only some evaluators can be told; each refuses what it does not have."""
+
+    wires: Annotated[
+        str | None,
+        typer.Option("--wires", help="native: none, or datapath: delays with the wires of a datapath layout."),
+    ] = None
+    utilization: Annotated[
+        float | None,
+        typer.Option("--utilization", help="openroad: cell area over core area before repair, 5 to 95 %. Default: 45."),
+    ] = None
+    pin_order: Annotated[
+        str | None,
+        typer.Option("--pin-order", help="openroad: datapath (bit i beside bit i) or free. Default: datapath."),
+    ] = None
+    runs: Annotated[int | None, typer.Option("--runs", help="openroad: clocks tried per graph. Default: 7.")] = None
+    work_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--work-folder",
+            help="openroad: where every run leaves a folder with scripts, exact command, log and netlist.",
+        ),
+    ] = None
+
+    def stated(self) -> dict[str, Any]:
+        """What is stated, by the names that `make_evaluator` and job descriptions have for it."""
+        everything = {
+            "wires": self.wires,
+            "utilization_percent": self.utilization,
+            "pin_order": self.pin_order,
+            "runs": self.runs,
+            "work_folder": None if self.work_folder is None else str(self.work_folder.absolute()),
+        }
+        return {name: value for name, value in everything.items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,7 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 def read_context(connection: sqlite3.Connection) -> DesignContext:
     stored = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM meta")}
-    # Stores made before a library could be more than a name do not have this one.
+    # Stores made before a library could be more than a name, or an evaluator had options, do not have these.
     stored.setdefault("library", {})
+    stored.setdefault("evaluator_options", {})
     return DesignContext(**{known.name: stored[known.name] for known in fields(DesignContext)})

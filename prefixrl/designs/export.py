@@ -30,7 +30,7 @@ from prefixrl.files import atomic_write
 from prefixrl.graphs.drawing import draw_svg
 from prefixrl.graphs.files import graph_to_json
 from prefixrl.synthesis.constraints import Constraints
-from prefixrl.synthesis.evaluator import WITH_WIRES
+from prefixrl.synthesis.evaluator import has_wires
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.tools.yosys import run_yosys
 
@@ -192,7 +192,7 @@ def _sdc(circuit: Circuit, constraints: Constraints, pdk: Pdk, figures: Figures,
     text = constraints.to_sdc(
         circuit, period_ns, time_unit_ns=liberty.time_unit_ns, capacitance_unit_ff=liberty.capacitance_unit_ff
     )
-    return text if figures.evaluator in WITH_WIRES else f"{_NO_WIRES}{text}"
+    return text if has_wires(figures.evaluator, figures.evaluator_options) else f"{_NO_WIRES}{text}"
 
 
 def aiger(rtl: str, module: str) -> bytes:

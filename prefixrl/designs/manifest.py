@@ -29,6 +29,7 @@ class Figures:
     :param evaluator_version: its version and those of its tools
     :param recipe: what makes the evaluator produce this netlist again
     :param design_id: ID in the run it was picked from, empty for a graph that comes from no run
+    :param evaluator_options: what was chosen of it beside the effort, as plain JSON values
     :param others: further figures as plain JSON values, such as `signoff` and `power`
     """
 
@@ -38,6 +39,7 @@ class Figures:
     evaluator_version: str = ""
     recipe: str = ""
     design_id: str = ""
+    evaluator_options: Mapping[str, object] = field(default_factory=dict)
     others: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -79,7 +81,12 @@ def manifest_document(
             "cells": dict(sorted(netlist.cell_counts().items())),
             **figures.others,
         },
-        "evaluator": {"name": figures.evaluator, "version": figures.evaluator_version, "recipe": figures.recipe},
+        "evaluator": {
+            "name": figures.evaluator,
+            "options": dict(figures.evaluator_options),
+            "version": figures.evaluator_version,
+            "recipe": figures.recipe,
+        },
         "pdk": {
             "name": pdk.name,
             "content_hash": pdk.content_hash,

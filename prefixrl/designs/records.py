@@ -29,6 +29,7 @@ class DesignContext:
     :param pdk_hash: the PDK's content hash, empty for an evaluator that uses none
     :param evaluator: the evaluator's name
     :param evaluator_version: its version and those of its tools
+    :param evaluator_options: what was chosen of it beside the effort and differs from its defaults
     :param constraints: the constraints as plain JSON values
     """
 
@@ -42,6 +43,7 @@ class DesignContext:
     pdk_hash: str = ""
     evaluator_version: str = ""
     library: Mapping[str, list[str]] = field(default_factory=dict)
+    evaluator_options: Mapping[str, object] = field(default_factory=dict)
 
     def circuit_of(self, graph: PrefixGraph) -> Circuit:
         """The circuit that this store's job makes of `graph`."""
@@ -69,7 +71,7 @@ class Design:
 
     :param key: evaluation key
     :param points: its area-delay curve by rising delay, empty when the evaluation failed
-    :param reason: why it failed, empty when it did not
+    :param reason: why it failed, or what its curve lacks and why; empty for a whole curve
     :param seconds: what the evaluation took
     :param cached: whether it came out of the evaluation cache
     :param source: what proposed it, such as `train`, `search:sa`, `classical`

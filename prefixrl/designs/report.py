@@ -16,7 +16,9 @@ from prefixrl.graphs.files import graph_document
 def front_document(
     context: DesignContext, front: Sequence[FrontPoint], reference: tuple[float, float]
 ) -> dict[str, object]:
-    """The object that `prefixrl pareto RUN --json` prints and `front.json` holds; `library` only beside a PDK's name.
+    """The object that `prefixrl pareto RUN --json` prints and `front.json` holds.
+
+    `library` is there only beside a PDK's name, `evaluator_options` only where some were chosen.
 
     :param reference: (delay_ns, area_um2)
     """
@@ -26,6 +28,7 @@ def front_document(
         "pdk": context.pdk,
         **({"library": dict(context.library)} if context.library else {}),
         "evaluator": context.evaluator,
+        **({"evaluator_options": dict(context.evaluator_options)} if context.evaluator_options else {}),
         "constraints": dict(context.constraints),
         "reference_point": {"delay_ns": reference[0], "area_um2": reference[1]},
         "hypervolume": hypervolume(front, reference),

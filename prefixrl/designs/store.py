@@ -39,6 +39,7 @@ from prefixrl.designs.packing import (
 )
 from prefixrl.designs.records import Design, DesignContext, PointTable, front_point
 from prefixrl.errors import InputError, PrefixrlError
+from prefixrl.synthesis.curve import AreaDelayCurve
 from prefixrl.synthesis.service import Evaluation
 
 REASON_LENGTH = 500
@@ -55,8 +56,8 @@ INSERT INTO designs ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" for _ in _COL
 ON CONFLICT (key) DO UPDATE SET
     status = excluded.status, points = excluded.points, recipes = excluded.recipes,
     source = excluded.source, step = excluded.step,
-    seconds = excluded.seconds, cached = excluded.cached, recorded_at = excluded.recorded_at, reason = ''
-WHERE designs.status = {FAILED} AND excluded.status = {OK}
+    seconds = excluded.seconds, cached = excluded.cached, recorded_at = excluded.recorded_at, reason = excluded.reason
+WHERE excluded.status = {OK} AND (designs.status = {FAILED} OR (designs.reason != '' AND excluded.reason = ''))
 """
 
 
@@ -118,7 +119,8 @@ class DesignStore:
     def record(self, evaluation: Evaluation, source: str, step: int = 0) -> bool:
         """Keep one evaluation; when this returns, it survives the process being killed.
 
-        An evaluation key is kept once: a second record of it changes nothing, except that a success replaces a failure.
+        An evaluation key is kept once: a second record of it changes nothing, except that a success replaces a failure,
+        and a whole curve one with losses.
 
         :returns: whether the store changed
         :raises PrefixrlError: it could not be written (disk full, or locked for longer than 30 s)
@@ -205,7 +207,7 @@ class DesignStore:
         graph = evaluation.circuit.graph
         assert graph.width == self.context.width, "a store holds designs of one width"
         points = () if evaluation.curve is None else evaluation.curve.points
-        reason = "" if evaluation.curve is not None else _one_line(evaluation.failure or "no reason given")
+        reason = _lost(evaluation.curve) if evaluation.curve is not None else evaluation.failure or "no reason given"
         row = (
             bytes.fromhex(evaluation.key),
             OK if evaluation.curve is not None else FAILED,
@@ -218,7 +220,7 @@ class DesignStore:
             evaluation.seconds,
             int(evaluation.cached),
             time.time(),
-            reason,
+            _one_line(reason),
             pack_recipes(points),
             pack_graph(graph),
         )
@@ -267,6 +269,11 @@ class DesignStore:
                     raise
             except sqlite3.DatabaseError as error:
                 raise PrefixrlError(f"the design store could not be written ({error}): {self.path}") from error
+
+
+def _lost(curve: AreaDelayCurve) -> str:
+    """What a curve lacks and why; empty for a whole one."""
+    return "; ".join(f"no netlist for {loss.recipe}: {loss.reason}" for loss in curve.losses)
 
 
 def _one_line(reason: str) -> str:

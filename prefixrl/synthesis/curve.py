@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,19 +38,40 @@ class CurvePoint:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """A netlist that was asked for and is missing from a curve.
+
+    :param recipe: of the netlist
+    :param reason: why there is none, one line
+    :param passing: whether it may be there the next time: a crash, a time-out, too little memory
+    """
+
+    recipe: str
+    reason: str
+    passing: bool
+
+
+@dataclass(frozen=True)
 class AreaDelayCurve:
     """The non-dominated netlists of one circuit, by strictly rising delay and strictly falling area.
 
     :param points: any points, at least one; dominated ones are left out
+    :param losses: what was asked for in vain
     :raises InputError: no points
     """
 
     points: tuple[CurvePoint, ...]
+    losses: tuple[Loss, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", non_dominated(self.points))
         if not self.points:
             raise InputError("an area-delay curve must have at least one point: 0")
+
+    @property
+    def lasting(self) -> bool:
+        """Whether making the curve again would give the same: only then may it be kept for other runs."""
+        return not any(loss.passing for loss in self.losses)
 
     @property
     def fastest(self) -> CurvePoint:
@@ -113,21 +134,27 @@ class AreaDelayCurve:
         delays = (knots[:-1, 0] + distances)[inside]
         return np.concatenate([knots, np.stack([delays, self._spline(delays)], axis=1)])
 
-    def to_json(self) -> list[list[Any]]:
-        """Plain lists `[delay_ns, area_um2, recipe]`."""
-        return [[point.delay_ns, point.area_um2, point.recipe] for point in self.points]
+    def to_json(self) -> list[Any] | dict[str, Any]:
+        """Plain lists `[delay_ns, area_um2, recipe]`; where something is missing, `{"points": these, "losses": ...}`
+        with lists `[recipe, reason, passing]`.
+        """
+        points = [[point.delay_ns, point.area_um2, point.recipe] for point in self.points]
+        losses = [[loss.recipe, loss.reason, loss.passing] for loss in self.losses]
+        return {"points": points, "losses": losses} if losses else points
 
     @classmethod
-    def from_json(cls, data: Sequence[Sequence[Any]]) -> AreaDelayCurve:
+    def from_json(cls, data: Sequence[Sequence[Any]] | Mapping[str, Any]) -> AreaDelayCurve:
         """The curve that `to_json` made the data of.
 
         :raises InputError: the data are not such lists
         """
         try:
-            points = [CurvePoint(float(delay), float(area), str(recipe)) for delay, area, recipe in data]
-        except (TypeError, ValueError) as error:
+            rows, lost = (data["points"], data["losses"]) if isinstance(data, Mapping) else (data, [])
+            points = [CurvePoint(float(delay), float(area), str(recipe)) for delay, area, recipe in rows]
+            losses = [Loss(str(recipe), str(reason), bool(passing)) for recipe, reason, passing in lost]
+        except (TypeError, ValueError, KeyError) as error:
             raise InputError(f"a curve must be a list of [delay, area, recipe]: {data!r:.80}") from error
-        return cls(tuple(points))
+        return cls(tuple(points), tuple(losses))
 
 
 def non_dominated(points: Iterable[CurvePoint]) -> tuple[CurvePoint, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Protocol, runtime_checkable
 
 from prefixrl.circuits import Circuit
@@ -56,8 +58,8 @@ class Evaluator(Protocol):
 WITHOUT_EFFORT = ("analytic", "openroad")
 """Evaluators that know no effort: one evaluation says all."""
 
-WITH_WIRES = ("openroad",)
-"""Evaluators whose delays have wires in them."""
+CHOICES = ("wires", "utilization_percent", "pin_order", "runs", "work_folder")
+"""Options beside the effort that the command line and job descriptions have; no evaluator takes all of them."""
 
 
 def efforts(name: str) -> tuple[str, ...]:
@@ -68,6 +70,22 @@ def efforts(name: str) -> tuple[str, ...]:
 def effort_options(name: str, effort: str) -> dict[str, str]:
     """What `make_evaluator` is told of an effort; nothing where the evaluator knows none."""
     return {} if name in WITHOUT_EFFORT else {"effort": effort}
+
+
+def has_wires(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether the delays of an evaluator have wires in them.
+
+    :param options: as `make_evaluator` takes them
+    """
+    return name == "openroad" or options.get("wires", "none") != "none"
+
+
+def distinctive(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options without those that change no result: a folder, and what is the default anyway."""
+    from prefixrl.synthesis.openroad.settings import OpenroadSettings
+
+    defaults = {"wires": "none", **asdict(OpenroadSettings())}
+    return {key: value for key, value in options.items() if key != "work_folder" and value != defaults.get(key)}
 
 
 def make_evaluator(name: str, pdk: Pdk, **options: Any) -> Evaluator:

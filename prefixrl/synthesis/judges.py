@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from prefixrl.errors import InputError
 from prefixrl.hints import near_miss
 from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.curve import CurvePoint
-from prefixrl.synthesis.evaluator import WITH_WIRES, Evaluator
+from prefixrl.synthesis.evaluator import Evaluator, has_wires
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.synthesis.signoff import SignoffTimer
 from prefixrl.synthesis.sizer import AbcSizer
@@ -107,16 +107,17 @@ def check_judge(name: str) -> None:
         find_tool("sta")  # a variable that names no program is refused
 
 
-def make_judge(name: str, pdk: Pdk, evaluator: str) -> Judge | None:
+def make_judge(name: str, pdk: Pdk, evaluator: str, options: Mapping[str, Any]) -> Judge | None:
     """A judge by its name; None for "none", and for evaluators without netlists that another timer can time.
 
     :param evaluator: name of the evaluator that is judged
+    :param options: its options
     :raises InputError: as `check_judge`
     :raises ToolMissing: as `check_judge`
     """
     check_judge(name)
-    # The delays of placed netlists have wires in them, which a judge of bare netlists does not know.
-    if name == "none" or evaluator == "analytic" or evaluator in WITH_WIRES:
+    # A judge of bare netlists knows nothing of the wires in a delay.
+    if name == "none" or evaluator == "analytic" or has_wires(evaluator, options):
         return None
     if name == "auto":
         name = "opensta" if find_tool("sta") is not None else "yosys"

@@ -44,7 +44,8 @@ class WorkOutcome:
 
     :param curve: None for a failure
     :param failure: one line; None for a success
-    :param lasting: whether trying again could not help: only then may the outcome be kept for other runs
+    :param lasting: whether trying again could not help: only then may the outcome be kept for other runs. Crashes,
+        time-outs and too little memory do not last, nor do curves that lack a point because of them
     :param seconds: what it took, all attempts together
     :param attempts: 1, or 2 where the first one crashed
     """
@@ -137,7 +138,7 @@ class LocalPool:
                 raise CancelledError
             try:
                 curve = self._hand().evaluate(unit)
-                return WorkOutcome(curve, None, True, time.monotonic() - begin, attempt)
+                return WorkOutcome(curve, None, curve.lasting, time.monotonic() - begin, attempt)
             except EvaluationFailed as error:
                 return WorkOutcome(None, error.reason, True, time.monotonic() - begin, attempt)
             except ToolError as error:

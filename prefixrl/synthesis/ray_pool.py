@@ -45,8 +45,11 @@ _STARTS_AT_MOST = 3
 # Beyond the time-out: what the actor itself needs to end a worker, and the way there and back.
 _GRACE_S = 5.0
 _CLOSE_S = 10.0
+_HUNG_CLOSE_S = 2.0
 _POLL_S = 0.5
 _CONNECT_S = 5.0
+# Of setproctitle, which Ray has inside: titles take the place of arguments only.
+_KEEP_ENVIRONMENT = "SPT_NOENV"
 # Ray's sockets lie this deep below its folder, and their paths may have 107 characters (<sys/un.h>).
 _LONGEST_FOLDER = 107 - len("/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 
@@ -144,7 +147,8 @@ class ActorHand:
             self._drop()
             raise ToolError(f"the actor failed: {type(error).__name__}") from error
         except ToolError:
-            self._drop()
+            # Killed at once, an actor leaves the end of its tools to chance; no answer came, so it gets little time.
+            self._end_actor(_HUNG_CLOSE_S)
             raise
         if "error" in answer:
             raise _ERRORS[answer["error"]](answer["message"])
@@ -171,13 +175,14 @@ class ActorHand:
 
     def close(self) -> None:
         """End the actor, its worker and all that this one started."""
+        self._end_actor(_CLOSE_S)
+
+    def _end_actor(self, limit_s: float) -> None:
         import ray
 
         if self._actor is not None:
-            with contextlib.suppress(
-                ray.exceptions.RayError
-            ):  # what is dead has left nothing: its watchdog saw to that
-                ray.get(self._actor.close.remote(), timeout=_CLOSE_S)
+            with contextlib.suppress(ray.exceptions.RayError):  # what is dead has left nothing
+                ray.get(self._actor.close.remote(), timeout=limit_s)
         self._drop()
 
     def _drop(self) -> None:
@@ -278,7 +283,9 @@ class _Cluster:
         self._own_folder = folder = _short_folder()
         self._mark = f"{own_mark()}/{uuid.uuid4().hex}"
         # Of Ray's processes some outlive a job that is killed by a minute; by the mark our watchdog finds them all.
-        marked = {MARK_VARIABLE: self._mark, "TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+        # Ray's agents would write their titles over it (and over a part of the environment that differs each time).
+        marked = {MARK_VARIABLE: self._mark, _KEEP_ENVIRONMENT: "1"}
+        marked |= {"TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
         with _environment(marked):
             ray.init(address="local", include_dashboard=False, _temp_dir=str(folder), **quiet)
 

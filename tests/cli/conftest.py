@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# The program that passes for OpenROAD is there.
+sys.path.append(str(Path(__file__).parents[1] / "synthesis"))
 
 
 @pytest.fixture(scope="session", autouse=True)

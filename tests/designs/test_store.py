@@ -21,6 +21,7 @@ from prefixrl.designs.front import nondominated
 from prefixrl.designs.store import DesignStore
 from prefixrl.errors import InputError, PrefixrlError
 from prefixrl.graphs import PrefixGraph
+from prefixrl.synthesis.curve import AreaDelayCurve, Loss
 
 
 @pytest.fixture
@@ -336,3 +337,16 @@ def test_an_unknown_id_is_refused(store: DesignStore, identifier: str) -> None:
     store.record_many([evaluation(1), evaluation(2)], "train")
     with pytest.raises(InputError, match=f"exactly one evaluation key of the store: {identifier}$"):
         store.design(identifier)
+
+
+def test_what_a_curve_lacks_is_kept_until_a_whole_one_comes(store: DesignStore) -> None:
+    whole = evaluation(1)
+    assert whole.curve is not None
+    partial = replace(whole, curve=AreaDelayCurve(whole.curve.points[2:], (Loss("area c300", "no end", True),)))
+    assert store.record(partial, "train")
+    assert store.design(whole.key).reason == "no netlist for area c300: no end"
+    assert store.failures() == {}
+    assert store.record(whole, "train")
+    assert not store.record(partial, "train")
+    design = store.design(whole.key)
+    assert (design.reason, design.points) == ("", whole.curve.points)

@@ -28,11 +28,16 @@ for name in re.findall(r"\w+\.(?:lef|lib)\b", load):
     Path(name).read_bytes()
 clock = float(re.search(r"create_clock .*-period (\S+)", Path("constraints.sdc").read_text()).group(1))
 Path(__file__).with_name("called").open("a").write(f"{clock:g}\n")
+if clock >= scenario["faulty_below_ns"]:
+    fault = ""
 
 if fault == "hang":
     if os.fork() == 0:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(600)
+if fault == "no memory":
+    print("PREFIXRL stage load\nPREFIXRL stage place\nPREFIXRL error place std::bad_alloc")
+    sys.exit(1)
 if fault == "silence":
     sys.exit(0)
 if fault == "garbage":
@@ -140,8 +145,9 @@ def write_stand_in(folder: Path, fault: str = "", **scenario: object) -> Path:
     """Write the program; returns its path.
 
     :param fault: what goes wrong, "" for nothing
-    :param scenario: `version`, `overfull_below_ns` and `overfull_above_percent` (clock and utilisation),
-        `error_status`, `quiet_error` (no line of our own after the error)
+    :param scenario: `version`, `faulty_below_ns` (the fault is for lower clocks only), `overfull_below_ns` and
+        `overfull_above_percent` (clock and utilisation), `error_status`, `quiet_error` (no line of our own after the
+        error)
     """
     folder.mkdir(parents=True, exist_ok=True)
     described = {
@@ -149,6 +155,7 @@ def write_stand_in(folder: Path, fault: str = "", **scenario: object) -> Path:
         "fault": fault,
         "data": str(DATA),
         "table": table(),
+        "faulty_below_ns": 1e9,
         "overfull_below_ns": 0.0,
         "overfull_above_percent": 0.0,
         "error_status": 1,

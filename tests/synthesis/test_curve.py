@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefixrl.errors import InputError
-from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
+from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint, Loss
 
 figures = st.floats(0.1, 1000, allow_nan=False)
 point_lists = st.lists(st.tuples(st.floats(0.1, 2).map(lambda x: round(x, 3)), figures), min_size=1, max_size=12)
@@ -87,3 +87,17 @@ def test_empty_and_malformed_curves_are_refused() -> None:
     for data in ([[1, 2]], [["x", 1, ""]], [None], [[1, 2, "", 4]]):
         with pytest.raises(InputError, match="list of"):
             AreaDelayCurve.from_json(data)  # type: ignore[arg-type]
+
+
+def test_what_a_curve_lacks_is_told_and_survives_json() -> None:
+    point = CurvePoint(0.5, 10.0, "area c500")
+    lost, refused = Loss("area c300", "no end within 1 s", True), Loss("area c200", "DPL-0038", False)
+    whole, lasting = AreaDelayCurve((point,)), AreaDelayCurve((point,), (refused,))
+    passing = AreaDelayCurve((point,), (lost, refused))
+    assert (whole.lasting, lasting.lasting, passing.lasting) == (True, True, False)
+    assert whole.to_json() == [[0.5, 10.0, "area c500"]], "as caches of former versions have it"
+    for curve in (whole, lasting, passing):
+        assert AreaDelayCurve.from_json(json.loads(json.dumps(curve.to_json()))) == curve
+    for broken in ({}, {"points": [[1, 2, "r"]]}, {"points": [[1, 2, "r"]], "losses": [["x"]]}):
+        with pytest.raises(InputError, match="a curve must be a list"):
+            AreaDelayCurve.from_json(broken)

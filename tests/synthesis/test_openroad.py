@@ -19,6 +19,7 @@ from prefixrl.circuits.mapping import map_structure
 from prefixrl.circuits.proof import prove_netlist
 from prefixrl.errors import EvaluationFailed, InputError, ToolError, ToolMissing
 from prefixrl.graphs.structures import structure
+from prefixrl.synthesis.cache import EvaluationCache
 from prefixrl.synthesis.constraints import default_constraints
 from prefixrl.synthesis.curve import CurvePoint
 from prefixrl.synthesis.evaluator import Evaluator, evaluation_key, make_evaluator
@@ -141,6 +142,70 @@ def test_too_tight_a_clock_is_a_recorded_failure_of_that_point(status: int, quie
         "OpenROAD failed at step repair: DPL-0038 Utilization greater than 100%, impossible to legalize"
     )
     assert len(curve.points) >= 3
+    assert [(loss.recipe, loss.reason, loss.passing) for loss in curve.losses] == [
+        (str(failed[0].recipe), failed[0].failure, False)
+    ]
+    assert curve.lasting, "OpenROAD would refuse it again"
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("hang", "no end within 1 s"),
+        ("crash", "signal 11"),
+        ("no memory", "bad_alloc"),
+        ("garbage", "without a result"),
+    ],
+)
+def test_a_lost_clock_does_not_lose_the_others(fault: str, reason: str, make: Make, tmp_path: Path) -> None:
+    scenario: dict[str, object] = {"faulty_below_ns": 0.4}
+    options: dict[str, object] = {"clocks_ns": (10.0, 0.5, 0.44, 0.3), "timeout_s": 1.0}
+    evaluator = make(fault, scenario, **options)
+    cache = EvaluationCache(tmp_path / "cache.sqlite")
+    with EvaluationService(lambda: evaluator, CONSTRAINTS, cache) as service:
+        found = service.evaluate(CIRCUIT)
+    assert found.curve is not None
+    (loss,) = found.curve.losses
+    assert (loss.recipe, loss.passing) == ("area c300", True)
+    assert reason in loss.reason
+    assert {point.recipe for point in found.curve.points} <= {"area c10000", "area c500", "area c440"}
+    assert not found.curve.lasting
+    # Another run of the program has another chance, and what it finds is kept.
+    for cached in (False, True):
+        with EvaluationService(lambda: make("", **options), CONSTRAINTS, cache) as service:
+            again = service.evaluate(CIRCUIT)
+        assert again.key == found.key
+        assert again.cached is cached
+        assert again.curve is not None
+        assert again.curve.losses == ()
+        assert again.curve.fastest.recipe == "area c300"
+    cache.close()
+
+
+def test_too_few_results_are_a_failure_that_is_not_kept(make: Make, tmp_path: Path) -> None:
+    scenario: dict[str, object] = {"faulty_below_ns": 1.0}
+    evaluator = make("crash", scenario)
+    with pytest.raises(ToolError, match=r"openroad failed: .*signal 11.*\(1 of 2 clocks had a result\)$"):
+        evaluator.evaluate(CIRCUIT, CONSTRAINTS)
+    assert len(make("crash", scenario, least_runs=1).evaluate(CIRCUIT, CONSTRAINTS).points) == 1
+    cache = EvaluationCache(tmp_path / "cache.sqlite")
+    with EvaluationService(lambda: evaluator, CONSTRAINTS, cache) as service:
+        assert service.evaluate(CIRCUIT).failure is not None
+        assert service.evaluate(CIRCUIT).cached, "within a run, it is an outcome like any other"
+    assert len(cache) == 0
+    cache.close()
+
+
+def test_the_time_of_an_evaluation_ends_its_clocks_and_keeps_what_there_is(make: Make, tmp_path: Path) -> None:
+    scenario: dict[str, object] = {"faulty_below_ns": 0.4}
+    evaluator = make("hang", scenario, runs=5)
+    with EvaluationService(lambda: evaluator, CONSTRAINTS, timeout_s=3.0) as service:
+        begin = time.monotonic()
+        found = service.evaluate(CIRCUIT)
+    assert time.monotonic() - begin < 3 + 2
+    assert found.curve is not None
+    assert len(found.curve.losses) == 1
+    assert len(found.curve.points) >= 2
 
 
 @pytest.mark.parametrize(("fits_percent", "recipe"), [(34.0, "area c320 u33.75"), (23.0, "area c320 u22.5")])

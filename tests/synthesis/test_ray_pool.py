@@ -32,6 +32,7 @@ from prefixrl.synthesis.service import EvaluationService
 from prefixrl.synthesis.work import EvaluatorSpec, WorkUnit
 from prefixrl.tools import require_tool
 from prefixrl.tools.tree import temporary_folder, tree_pids
+from prefixrl.tools.watchdog import marked_processes
 
 PDK = load_pdk()
 CONSTRAINTS = default_constraints(PDK)
@@ -188,7 +189,6 @@ def test_hanging_and_swelling_tools_are_failures_within_the_limits(misbehave: Mi
 
 
 @pytest.mark.ray
-@pytest.mark.slow
 def test_closing_does_not_wait_for_what_hangs_and_full_queues_block(misbehave: Misbehave) -> None:
     path = misbehave("time.sleep(600)")
     made = RayPool(SPEC, workers=1, timeout_s=500, queue_size=2)
@@ -256,7 +256,6 @@ with EvaluationService(EvaluatorSpec("yosys", pdk), default_constraints(pdk), wo
 
 
 @pytest.mark.ray
-@pytest.mark.slow
 def test_ray_and_everything_on_it_end_when_the_job_is_killed(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is not installed (pip install 'prefixrl[ray]')")
     temporary = Path("/tmp") / f"p{os.getpid()}"  # sockets have short paths
@@ -278,6 +277,21 @@ def test_ray_and_everything_on_it_end_when_the_job_is_killed(tmp_path: Path) -> 
         job.kill()
         with contextlib.suppress(OSError):
             temporary.rmdir()
+
+
+@pytest.mark.ray
+def test_agents_of_ray_keep_the_mark_under_their_titles(cluster: Path) -> None:
+    """They write titles over their arguments, and without our word over what follows these in memory."""
+    raylet = next(
+        child for child in psutil.Process().children() if (child.cmdline() or [""])[0].endswith("/raylet/raylet")
+    )
+    titles = {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
+
+    def titled() -> list[psutil.Process]:
+        return [child for child in raylet.children() if (child.cmdline() or [""])[0] in titles]
+
+    assert gone(lambda: len(titled()) < 2, 30)
+    assert {child.pid for child in (raylet, *titled())} <= set(marked_processes(_cluster._mark))
 
 
 @pytest.mark.ray

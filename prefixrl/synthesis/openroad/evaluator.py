@@ -16,7 +16,7 @@ from prefixrl.circuits.mapping import MAPPING_VERSION, map_structure
 from prefixrl.circuits.netlist import Netlist
 from prefixrl.errors import EvaluationFailed, InputError, ToolError
 from prefixrl.synthesis.constraints import Constraints
-from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
+from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint, Loss
 from prefixrl.synthesis.openroad.flow import RunInputs, RunResult, run_flow
 from prefixrl.synthesis.openroad.recipe import Recipe
 from prefixrl.synthesis.openroad.report import Refused, Unbelievable
@@ -26,6 +26,7 @@ from prefixrl.synthesis.openroad.targets import Outcome, next_clock
 from prefixrl.synthesis.openroad.technology import technology_of
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.tools import require_tool
+from prefixrl.tools.limits import limited_s
 
 VERSION = 2
 """Rises whenever the curve of any circuit could change (scripts, targets, parsing); part of evaluation keys."""
@@ -46,11 +47,13 @@ class Run:
     :param recipe: how it was made; the last try, where there were several
     :param point: what came of it; None for a failure
     :param failure: one line; None for a success
+    :param passing: whether it failed for a reason that may not come again: a crash, a time-out
     """
 
     recipe: Recipe
     point: CurvePoint | None
     failure: str | None
+    passing: bool = False
 
 
 class OpenroadEvaluator:
@@ -85,25 +88,26 @@ class OpenroadEvaluator:
 
     def evaluate(self, circuit: Circuit, constraints: Constraints) -> AreaDelayCurve:
         """The area-delay curve. A clock that OpenROAD cannot reach gives the point that it did reach; one at which it
-        fails gives none, and is in `runs`.
+        fails gives none, and is in `runs` and among the curve's losses.
 
-        :raises EvaluationFailed: no run had a result
-        :raises ToolError: OpenROAD ran past the time-out, or crashed every time
+        :raises EvaluationFailed: OpenROAD refused every run
+        :raises ToolError: crashes and time-outs left fewer results than `OpenroadSettings.least_runs`
         """
         runs: list[Run] = []
-        crashes: list[str] = []
         for polarity in self.settings.polarities:
             netlist = map_structure(circuit, self._library, polarity=polarity)
             for clock_ps in self._clocks(runs, polarity):
-                runs.append(self._point(circuit, constraints, netlist, Recipe(polarity, clock_ps), crashes))
+                runs.append(self._point(circuit, constraints, netlist, Recipe(polarity, clock_ps)))
         self.runs = tuple(runs)
         points = tuple(run.point for run in runs if run.point is not None)
-        if points:
-            return AreaDelayCurve(points)
-        failure = next((run.failure for run in runs if run.failure is not None), "no runs")
-        if crashes:
-            raise ToolError(f"openroad failed: {crashes[0]}", command=self._tool.argv, tail=failure)
-        raise EvaluationFailed(failure)
+        losses = tuple(Loss(str(run.recipe), run.failure, run.passing) for run in runs if run.failure is not None)
+        passing = next((loss for loss in losses if loss.passing), None)
+        if passing is not None and len(points) < min(self.settings.least_runs, len(runs)):
+            left = f" ({len(points)} of {len(runs)} clocks had a result)" if points else ""
+            raise ToolError(f"openroad failed: {passing.reason}{left}", command=self._tool.argv)
+        if not points:
+            raise EvaluationFailed(losses[0].reason if losses else "no runs")
+        return AreaDelayCurve(points, losses)
 
     def realize(self, circuit: Circuit, constraints: Constraints, point: CurvePoint, module: str) -> Netlist:
         """The repaired netlist behind a point, made again and measured again.
@@ -137,43 +141,41 @@ class OpenroadEvaluator:
         if self.settings.clocks_ns:
             yield from (round(1000 * clock_ns, 1) for clock_ns in self.settings.clocks_ns)
             return
-        while len(runs) - begin < self.settings.runs:
+        while len(runs) - begin < self.settings.runs and limited_s(1.0) > 0:
             clock_ps = next_clock([_outcome(run) for run in runs[begin:]])
             if clock_ps is None:
                 return
             yield clock_ps
 
-    def _point(
-        self, circuit: Circuit, constraints: Constraints, netlist: Netlist, recipe: Recipe, crashes: list[str]
-    ) -> Run:
+    def _point(self, circuit: Circuit, constraints: Constraints, netlist: Netlist, recipe: Recipe) -> Run:
         """One clock whose failure is a result; cells that do not fit are given more room."""
-        run, lacks_room = self._try(circuit, constraints, netlist, recipe, crashes)
+        run, lacks_room = self._try(circuit, constraints, netlist, recipe)
         for share in _ROOMIER:
             if not lacks_room:
                 break
             percent = max(round(share * self.settings.utilization_percent, 3), MINIMUM_UTILIZATION_PERCENT)
             roomier = recipe._replace(utilization_percent=percent)
-            run, lacks_room = self._try(circuit, constraints, netlist, roomier, crashes)
+            run, lacks_room = self._try(circuit, constraints, netlist, roomier)
         return run
 
-    def _try(
-        self, circuit: Circuit, constraints: Constraints, netlist: Netlist, recipe: Recipe, crashes: list[str]
-    ) -> tuple[Run, bool]:
-        """One run, and whether it failed for want of room; a crash is tried once more."""
-        failure, lacks_room = "", False
+    def _try(self, circuit: Circuit, constraints: Constraints, netlist: Netlist, recipe: Recipe) -> tuple[Run, bool]:
+        """One run, and whether it failed for want of room; a crash is tried once more, a time-out is not."""
+        failure, lacks_room, passing = "", False, True
         for _ in range(2):
             try:
                 result = self._run(circuit, constraints, netlist, recipe)
             except Refused as error:
-                failure, lacks_room = str(error), error.lacks_room
+                failure, lacks_room, passing = str(error), error.lacks_room, False
                 break
             except Unbelievable as error:
                 failure = str(error)
-                crashes.append(failure)
+            except ToolError as error:
+                failure = str(error).splitlines()[0]
+                break
             else:
                 return Run(recipe, CurvePoint(result.delay_ns, result.area_um2, str(recipe)), None), False
         logger.info("openroad: no point for %s of %s bits at %s: %s", circuit.kind, circuit.width, recipe, failure)
-        return Run(recipe, None, failure), lacks_room
+        return Run(recipe, None, failure, passing), lacks_room
 
     def _run(self, circuit: Circuit, constraints: Constraints, netlist: Netlist, recipe: Recipe) -> RunResult:
         clock_ns = recipe.clock_ps / 1000

@@ -33,6 +33,10 @@ _NOT_REPAIRED = re.compile(r"^\[WARNING RSZ-0062\]", re.MULTILINE)
 # What a larger core mends: cells without a legal place (36 and 33 in older builds, 38 in newer), or more of them or
 # of pins than fit to begin with.
 _NO_ROOM = re.compile(r"\b(?:DPL-00(?:33|36|38)|GPL-0301|PPL-0024)\b")
+# Of the machine and not of the circuit.
+_NO_RESOURCES = re.compile(
+    r"bad_alloc|out of memory|allocate memory|unable to (?:re)?alloc|no space left|too many open files", re.IGNORECASE
+)
 
 
 class Refused(PrefixrlError):
@@ -45,7 +49,9 @@ class Refused(PrefixrlError):
 
 
 class Unbelievable(PrefixrlError):
-    """A run ended without a complete, plausible result: a crash, or a program that is not what it seems."""
+    """A run ended without a complete, plausible result: a crash, a machine without memory or disk, or a program that is
+    not what it seems.
+    """
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,8 @@ def refusal(log: str) -> str | None:
 def _check_complete(log: str) -> None:
     reason = refusal(log)
     if _DONE.search(log) is None or _OUR_ERROR.search(log) is not None:
+        if reason is not None and _NO_RESOURCES.search(reason):
+            raise Unbelievable(reason)
         if reason is not None:
             raise Refused(reason)
         stages = _STAGE.findall(log)

@@ -27,6 +27,8 @@ class OpenroadSettings:
     :param polarities: starting netlists, some of `circuits.polarity.POLARITIES`; each takes its own runs
     :param runs: OpenROAD runs per starting netlist; what 7 are worth is told in `targets`
     :param clocks_ns: exactly these clocks instead of `runs` chosen ones
+    :param least_runs: clocks of which something must have come where others were lost to crashes and time-outs; with
+        fewer (and fewer than were asked for) the evaluation is a failure
     :param last_gasp: whether `repair_timing` may use its last, slow phase (newer builds only)
     :param timeout_s: wall clock of one run
     :param memory_mib: cap on the address space of one run
@@ -41,6 +43,7 @@ class OpenroadSettings:
     polarities: tuple[str, ...] = ("area",)
     runs: int = 7
     clocks_ns: tuple[float, ...] = ()
+    least_runs: int = 2
     last_gasp: bool = False
     timeout_s: float = 300.0
     memory_mib: int = 8192
@@ -53,6 +56,7 @@ class OpenroadSettings:
         _between("the core space", self.core_space_um, 0, 1000, "um")
         _between("the placement density", self.density, 0.05, 1)
         _between("the number of runs", self.runs, 1, 1000)
+        _between("the least number of runs", self.least_runs, 1, 1000)
         _between("the time-out", self.timeout_s, 0.01, 86400, "s")
         _between("the memory cap", self.memory_mib, 0, 2**24, "MiB")
         for clock_ns in self.clocks_ns:
