@@ -83,6 +83,7 @@ class EvaluatorConfig(Section):
 class ConstraintsConfig(Section):
     """What surrounds the circuit: overrides of the PDK's own (null keeps these), times, and limits on every net."""
 
+    named: str | None = Field(default=None, description="driving cell and load by name: default, paper (nangate45)")
     driving_cell: str | None = Field(default=None, description="library cell that drives every input")
     output_load_ff: float | None = Field(default=None, ge=0, description="load on every output, fF")
     profile: str | None = Field(default=None, description="arrival profile by name, or a file of times in ns")

@@ -27,7 +27,9 @@ def load_setting(config: JobConfig) -> tuple[Pdk, Constraints]:
     """
     own, stated = config.constraints, config.pdk
     name = stated.liberty or stated.name or DEFAULT_PDK
-    pdk = load_pdk(name, own.driving_cell, own.output_load_ff, lef=stated.lef, dont_use=stated.dont_use)
+    pdk = load_pdk(
+        name, own.driving_cell, own.output_load_ff, lef=stated.lef, dont_use=stated.dont_use, constraints=own.named
+    )
     circuit = _any_circuit(config)
     constraints = chosen_constraints(
         pdk,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from prefixrl.cli.common import output_console, print_json
 from prefixrl.cli.options import JsonOption, LibraryOptions, PdkOption, grouped
 from prefixrl.errors import InputError
+
+if TYPE_CHECKING:
+    from prefixrl.designs import FrontPoint
+    from prefixrl.synthesis.constraints import Constraints
 
 EXAMPLE = "Example: prefixrl bench env; prefixrl bench evaluators --width 32 --json"
 
@@ -86,6 +90,54 @@ def signoff_command(
 
     check_signoff("opensta")
     _print("reported delay against OpenSTA", bench_signoff(netlists, others, library.load(pdk)), json)
+
+
+@app.command("paper", epilog="Example: prefixrl bench paper runs/adder32 runs/adder64")
+def paper_command(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(help="Runs of 32- or 64-bit adders under --constraints paper.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare with the fronts that PrefixRL (DAC 2021) published: the fit of the constraints, then each run's front."""
+    from prefixrl.designs.paper import compare_with_paper, fit_residual
+    from prefixrl.synthesis.constraints import default_constraints
+    from prefixrl.synthesis.evaluator import make_evaluator
+    from prefixrl.synthesis.pdk import load_pdk
+
+    kit = load_pdk(constraints="paper")
+    constraints = default_constraints(kit)
+    fronts = [(path, *_paper_front_of(path, constraints)) for path in runs or []]
+    figures: dict[str, Any] = {"fit": fit_residual(make_evaluator("native", kit, effort="fast"), constraints)}
+    for path, width, front in fronts:
+        figures[path.name if path.is_dir() else path.parent.name] = compare_with_paper(front, width)
+    _print("PrefixRL's published fronts", figures, json)
+    if not json:
+        for _, width, front in fronts:
+            _print_paper_rows(width, compare_with_paper(front, width)["rows"])
+
+
+def _paper_front_of(path: Path, constraints: Constraints) -> tuple[int, list[FrontPoint]]:
+    from prefixrl.cli.pareto import load_run
+
+    run = load_run(path)
+    if run.context.circuit != "adder" or dict(run.context.constraints) != constraints.to_json():
+        raise InputError(f"only adders under --constraints paper compare with the paper's: {str(path)!r}")
+    return run.context.width, run.front
+
+
+def _print_paper_rows(width: int, rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, title=f"{width} bits", title_justify="left")
+    for name in ("ns", "paper um2", "ours um2", "saved %"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        own = (
+            ("none as fast", "") if row["own_um2"] is None else (f"{row['own_um2']:.2f}", f"{row['saved_percent']:.1f}")
+        )
+        table.add_row(f"{row['delay_ns']:.4f}", f"{row['paper_um2']:.1f}", *own)
+    output_console().print(table)
 
 
 NATIVE_SECTIONS = ("truth", "speed", "quality", "memory")

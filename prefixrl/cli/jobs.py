@@ -178,6 +178,7 @@ def _overrides(
         "pdk.liberty": library.liberty,
         "pdk.lef": library.lef,
         "pdk.dont_use": library.dont_use,
+        "constraints.named": library.constraints,
         "constraints.driving_cell": library.driving_cell,
         "constraints.output_load_ff": library.load_ff,
         "constraints.profile": surroundings.profile,

@@ -111,6 +111,12 @@ class LibraryOptions:
     dont_use: Annotated[
         list[str] | None, typer.Option("--dont-use", help="A cell not to use, or a pattern such as *_X32; repeatable.")
     ] = None
+    constraints: Annotated[
+        str | None,
+        typer.Option(
+            "--constraints", help="Driving cell and load by name: default; on nangate45 also paper, fitted to PrefixRL."
+        ),
+    ] = None
     driving_cell: Annotated[
         str | None, typer.Option("--driving-cell", help="The cell that drives every input. Default: the PDK's.")
     ] = None
@@ -133,6 +139,7 @@ class LibraryOptions:
             self.load_ff,
             lef=self.lef or (),
             dont_use=self.dont_use or (),
+            constraints=self.constraints,
         )
 
     def check_against(self, pdk: str | None) -> None:

@@ -30,9 +30,17 @@ from prefixrl.synthesis.liberty_timing import (
     liberty_text,
     read_timing,
 )
-from prefixrl.synthesis.pdk_places import LayerRc, PdkDescription, PdkStatus, find_pdk, known_pdks
+from prefixrl.synthesis.pdk_places import (
+    LayerRc,
+    NamedConstraints,
+    PdkDescription,
+    PdkStatus,
+    find_pdk,
+    known_pdks,
+)
 
 DEFAULT_PDK = "nangate45"
+DEFAULT_CONSTRAINTS = "default"
 CELL_PATTERN = re.compile(r"[A-Za-z0-9_.*?]+")
 # How OpenROAD-flow-scripts arrives at its 3.898 fF for Nangate45: four inputs of the driving cell.
 LOAD_IN_DRIVER_INPUTS = 4.0
@@ -157,6 +165,7 @@ def load_pdk(
     *,
     lef: Sequence[str | Path] = (),
     dont_use: Sequence[str] = (),
+    constraints: str | None = None,
 ) -> Pdk:
     """A PDK by its name, or around any Liberty files by their paths.
 
@@ -169,20 +178,33 @@ def load_pdk(
     :param output_load_ff: in place of the PDK's own
     :param lef: technology LEF, then cells, in place of the PDK's own
     :param dont_use: names and shell patterns in addition to the PDK's own
+    :param constraints: driving cell and load by a name that the PDK's description has for them, such as "paper"
     :raises InputError: neither a known name nor files, files that are not Liberty, a driving cell or a cell not to use
         that they lack
     """
     known = {description.name: description for description in known_pdks()}
     pieces = [str(name)] if isinstance(name, str | Path) else [str(each) for each in name]
     base, _, corner = pieces[0].partition(":")
-    if len(pieces) == 1 and base in known:
-        pdk = _from_description(known[base], corner or None, driving_cell, output_load_ff)
+    description = known.get(base) if len(pieces) == 1 else None
+    if constraints not in (None, DEFAULT_CONSTRAINTS):
+        named = _named_constraints(str(constraints), {} if description is None else description.constraints)
+        driving_cell = driving_cell or named.driving_cell
+        output_load_ff = named.output_load_ff if output_load_ff is None else output_load_ff
+    if description is not None:
+        pdk = _from_description(description, corner or None, driving_cell, output_load_ff)
     else:
         paths = _liberty_paths(pieces, known)
         pdk = _from_liberty(paths, driving_cell, output_load_ff, tuple(dont_use))
     pdk = _with_choices(pdk, tuple(Path(each) for each in lef), tuple(dont_use))
     _check_settings(pdk)
     return pdk
+
+
+def _named_constraints(name: str, known: Mapping[str, NamedConstraints]) -> NamedConstraints:
+    if name not in known:
+        names = (DEFAULT_CONSTRAINTS, *known)
+        raise InputError(f"the constraints of this PDK must be {' or '.join(names)}{near_miss(name, names)}: {name!r}")
+    return known[name]
 
 
 def is_known(name: str) -> bool:

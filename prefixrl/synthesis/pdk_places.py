@@ -59,6 +59,17 @@ class LayerRc:
     ff_per_um: float
 
 
+class NamedConstraints(_Strict):
+    """Constraints that have a name of their own, in place of the PDK's usual ones.
+
+    :param source: where they come from
+    """
+
+    source: str
+    driving_cell: str
+    output_load_ff: float
+
+
 class PdkDescription(_Strict):
     """One file of `pdks/`.
 
@@ -66,6 +77,7 @@ class PdkDescription(_Strict):
     :param library: pattern of the names of its Liberty libraries, by which a bare file is recognised
     :param corners: names that `load_pdk(..., corner=)` takes, the default first
     :param output_load_ff: of every output
+    :param constraints: others by name
     :param dont_use: names and shell patterns
     :param site: placement site of single-height cells
     :param signal_layer: layer that stands for all signal wires before routing
@@ -80,6 +92,7 @@ class PdkDescription(_Strict):
     corners: tuple[str, ...] = Field(min_length=1)
     driving_cell: str
     output_load_ff: float
+    constraints: dict[str, NamedConstraints] = {}
     dont_use: tuple[str, ...] = ()
     site: str | None = None
     signal_layer: str | None = None

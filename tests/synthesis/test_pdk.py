@@ -76,3 +76,12 @@ def test_content_hash_follows_the_content(tmp_path: Path) -> None:
     before = first.content_hash
     path.write_text(text.replace("1.064000", "1.065000"))
     assert load_pdk(path).content_hash != before
+
+
+def test_constraints_by_name_give_way_to_what_is_stated() -> None:
+    named = load_pdk(constraints="paper")
+    assert (named.driving_cell, named.output_load_ff) == ("BUF_X1", 10.0)
+    assert load_pdk(output_load_ff=5.0, constraints="paper").output_load_ff == 5.0
+    assert load_pdk(constraints="default") == load_pdk()
+    with pytest.raises(InputError, match=r"must be default or paper \(did you mean paper\?\): 'papr'$"):
+        load_pdk(constraints="papr")
