@@ -18,6 +18,7 @@ from typing import Any
 
 import numba
 
+from prefixrl.notices import notice
 from prefixrl.paths import cache_folder
 
 # numba's settings are attributes that it makes at run time.
@@ -71,6 +72,8 @@ def _folder() -> str:
     base = os.environ.get("PREFIXRL_COMPILED")
     folder = (Path(base) if base else cache_folder() / "compiled") / digest.hexdigest()[:16]
     try:
+        if not folder.exists():
+            notice("compiling kernels: this takes about a minute, once per version")
         folder.mkdir(parents=True, exist_ok=True)
         _clean(folder)
     except OSError:

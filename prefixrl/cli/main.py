@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from prefixrl.cli import bench, board, cache, doctor, evaluate, export, jobs, pareto, pdk, show
 from prefixrl.errors import PrefixrlError
+from prefixrl.notices import listen
 
 app = typer.Typer(
     name="prefixrl",
@@ -89,4 +90,5 @@ def _refuse(message: str, code: int) -> int:
 
 def main() -> None:
     """The console script."""
+    listen(lambda message: print(f"prefixrl: {message}", file=sys.stderr))
     sys.exit(run(sys.argv[1:]))
