@@ -46,7 +46,9 @@ class EvaluatorConfig(Section):
     """Who judges a design."""
 
     name: str = Field(default="native", description="evaluator: native, yosys, openroad or analytic")
-    effort: Literal["fast", "full"] = Field(default="fast", description="effort spent per design while searching")
+    effort: Literal["fast", "medium", "full"] = Field(
+        default="fast", description="effort spent per design while searching; medium: native alone"
+    )
     wires: Literal["none", "datapath"] | None = Field(
         default=None, description="native: none, or wires of a datapath layout in every delay; null: none"
     )

@@ -33,7 +33,10 @@ PdkOption = Annotated[
 ]
 EvaluatorOption = Annotated[str, typer.Option("--evaluator", help="native, yosys, openroad or analytic.")]
 EffortOption = Annotated[
-    str, typer.Option("--effort", help="full: many delay targets; fast: the few that training looks at.")
+    str,
+    typer.Option(
+        "--effort", help="full: many delay targets; fast: the few that training looks at; native: also medium."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on stdout.")]
 

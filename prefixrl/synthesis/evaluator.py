@@ -64,7 +64,9 @@ CHOICES = ("wires", "utilization_percent", "pin_order", "runs", "work_folder")
 
 def efforts(name: str) -> tuple[str, ...]:
     """The efforts that an evaluator knows, `""` alone where it knows none."""
-    return ("",) if name in WITHOUT_EFFORT else ("fast", "full")
+    if name in WITHOUT_EFFORT:
+        return ("",)
+    return ("fast", "medium", "full") if name == "native" else ("fast", "full")
 
 
 def effort_options(name: str, effort: str) -> dict[str, str]:
@@ -91,7 +93,7 @@ def distinctive(options: Mapping[str, Any]) -> dict[str, Any]:
 def make_evaluator(name: str, pdk: Pdk, **options: Any) -> Evaluator:
     """An evaluator by its name.
 
-    :param options: `effort` ("fast" or "full") for "native" and "yosys", `wires` for "native", `check_rtl` for "yosys";
+    :param options: `effort` for "native" and "yosys" (see `efforts`), `wires` for "native", `check_rtl` for "yosys";
         the fields of `OpenroadSettings` and `work_folder` for "openroad"; none for "analytic"
     :raises InputError: no evaluator of that name, or an option that it does not have
     :raises ToolMissing: a program that it needs was not found

@@ -87,6 +87,17 @@ def test_curves_fall_and_have_points(evaluator: NativeEvaluator) -> None:
     assert points[0].delay_ns < 0.75 * points[-1].delay_ns
 
 
+def test_no_effort_is_behind_a_smaller_one() -> None:
+    circuit = Circuit("adder", structure("brent-kung", 16))
+    fast, medium, full = (
+        NativeEvaluator(NANGATE45, effort).evaluate(circuit, CONSTRAINTS) for effort in ("fast", "medium", "full")
+    )
+    for less, more in ((fast, medium), (fast, full)):
+        assert more.fastest.delay_ns < less.fastest.delay_ns
+        for point in less.points:
+            assert min(each.area_um2 for each in more.points if each.delay_ns <= point.delay_ns) <= point.area_um2
+
+
 BAD_RECIPES = [
     "",
     "fast",
@@ -123,7 +134,7 @@ def test_recipes_of_other_figures_circuits_and_constraints_fail() -> None:
 
 
 def test_bad_settings_are_refused() -> None:
-    with pytest.raises(InputError, match=r"the effort must be one of fast, full: 'slow'$"):
+    with pytest.raises(InputError, match=r"the effort must be one of fast, medium, full: 'slow'$"):
         NativeEvaluator(NANGATE45, "slow")
     with pytest.raises(InputError, match=r"driving cell must be a cell of nangate45: 'NONE_X1'$"):
         EVALUATOR.evaluate(SKLANSKY8, replace(CONSTRAINTS, driving_cell="NONE_X1"))
