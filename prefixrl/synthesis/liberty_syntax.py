@@ -131,6 +131,8 @@ def _statement(text: str, name: re.Match[str], parent: Group | None, skip: Colle
     if not text.startswith("{", arguments.end()):
         if parent is None:
             raise _error(text, name.start(), "a Liberty file must begin with a library")
+        if name.group() == "include_file":
+            raise _error(text, name.start(), "a library must be whole, include_file is not followed (name every file)")
         parent.attributes[name.group()] = values
         parent.repeated.setdefault(name.group(), []).append(values)
         return None, arguments.end()

@@ -197,7 +197,7 @@ class SignoffTimer:
             return SignoffTiming(0.0, _PERIOD_NS, 0.0, "", "")
         worst = min(ends, key=lambda name: ends[name])
         slack_ns, arrival_ns = ends[worst]
-        path = self._path(output, slack_ns)
+        path = self._path(output, slack_ns, arrival_ns)
         return SignoffTiming(round(_PERIOD_NS - slack_ns, 6), slack_ns, arrival_ns, worst, path)
 
     def _figures(self, slack: str, arrival: str, output: str) -> tuple[float, float]:
@@ -211,15 +211,19 @@ class SignoffTimer:
             raise self._implausible(f"a slack of {slack} ns and an arrival of {arrival} ns", output)
         return slack_ns, arrival_ns
 
-    def _path(self, output: str, slack_ns: float) -> str:
-        """The report of the worst path, which must tell the same slack."""
+    def _path(self, output: str, slack_ns: float, arrival_ns: float) -> str:
+        """The report of the worst path, which must tell the same slack and arrival."""
         match = _PATH.search(output)
         path = match.group(1).strip("\n") if match is not None else ""
         slacks = [float(figure) for figure in _REPORTED_SLACK.findall(path)]
-        if len(slacks) != 1 or not _REPORTED_ARRIVAL.search(path):
+        # The arrival comes twice, the second time negated below the required time.
+        arrivals = [abs(float(figure)) for figure in _REPORTED_ARRIVAL.findall(path)]
+        if len(slacks) != 1 or not arrivals:
             raise self._implausible("no path", output)
-        if not math.isclose(slacks[0], slack_ns, rel_tol=_AGREEMENT, abs_tol=_AGREEMENT_NS):
-            raise self._implausible(f"a path of slack {slacks[0]} ns where the worst is {slack_ns} ns", output)
+        for what, figures, expected in (("slack", slacks, slack_ns), ("arrival", arrivals, arrival_ns)):
+            for figure in figures:
+                if not math.isclose(figure, expected, rel_tol=_AGREEMENT, abs_tol=_AGREEMENT_NS):
+                    raise self._implausible(f"a path of {what} {figure} ns where it is {expected} ns", output)
         return path
 
     def _implausible(self, reason: str, output: str) -> ToolError:
