@@ -6,10 +6,9 @@ from fractions import Fraction
 from typing import Any
 
 import gfloat
-import gfloat.formats
-import ml_dtypes
 import numpy as np
 import pytest
+from oracles import GFLOAT, ML_DTYPES
 
 from prefixrl.errors import InputError
 from prefixrl.formats import (
@@ -28,28 +27,6 @@ from prefixrl.formats import (
 from prefixrl.formats.registry import ALIASES
 
 SMALL = [name for name, fmt in FORMATS.items() if fmt.bits <= 8]
-ML_DTYPES: dict[str, Any] = {
-    "e4m3": ml_dtypes.float8_e4m3fn,
-    "e5m2": ml_dtypes.float8_e5m2,
-    "e3m4ieee": ml_dtypes.float8_e3m4,
-    "e3m2": ml_dtypes.float6_e3m2fn,
-    "e2m3": ml_dtypes.float6_e2m3fn,
-    "e2m1": ml_dtypes.float4_e2m1fn,
-    "e8m0": ml_dtypes.float8_e8m0fnu,
-    "bf16": ml_dtypes.bfloat16,
-    "fp16": np.float16,
-}
-GFLOAT = {
-    "e4m3": gfloat.formats.format_info_ocp_e4m3,
-    "e5m2": gfloat.formats.format_info_ocp_e5m2,
-    "e3m2": gfloat.formats.format_info_ocp_e3m2,
-    "e2m3": gfloat.formats.format_info_ocp_e2m3,
-    "e2m1": gfloat.formats.format_info_ocp_e2m1,
-    "int8": gfloat.formats.format_info_ocp_int8,
-    "e8m0": gfloat.formats.format_info_ocp_e8m0,
-    "bf16": gfloat.formats.format_info_bfloat16,
-    "fp16": gfloat.formats.format_info_binary16,
-}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +52,7 @@ def test_properties_are_those_of_the_specifications(
     assert (fmt.infinity_code, fmt.nan_code, fmt.largest_exponent) == (infinity, nan, emax)
 
 
-@pytest.mark.parametrize("name", sorted(ML_DTYPES))
+@pytest.mark.parametrize("name", sorted(set(ML_DTYPES) - {"fp32"}))
 def test_every_code_has_the_value_of_ml_dtypes(name: str) -> None:
     fmt = format_named(name)
     codes = np.arange(1 << fmt.bits, dtype=np.uint8 if fmt.bits <= 8 else np.uint16)
@@ -85,7 +62,7 @@ def test_every_code_has_the_value_of_ml_dtypes(name: str) -> None:
     np.testing.assert_array_equal(np.signbit(decode(codes, fmt)), np.signbit(theirs))
 
 
-@pytest.mark.parametrize("name", sorted(GFLOAT))
+@pytest.mark.parametrize("name", sorted(set(GFLOAT) - {"fp32"}))
 def test_every_code_has_the_value_of_gfloat(name: str) -> None:
     codes = np.arange(1 << format_named(name).bits)
     np.testing.assert_array_equal(decode(codes, name), gfloat.decode_ndarray(GFLOAT[name], codes))
