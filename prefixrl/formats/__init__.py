@@ -1,6 +1,7 @@
 """FP8 and MX number formats: bit-exact encode, decode and quantise, and exact models of their arithmetic."""
 
 from prefixrl.formats.arithmetic import Operand, add, dot, fraction_bits, multiply, multiply_add, truncated_dot
+from prefixrl.formats.blocks import BLOCK_SIZE, Blocks, ScaleRule, quantise_blocks
 from prefixrl.formats.decoding import Parts, decode, decode_table, integer_table, split
 from prefixrl.formats.descriptors import ElementFormat, FloatFormat, Format, IntegerFormat, ScaleFormat, Specials
 from prefixrl.formats.encoding import encode, encode_scaled, quantise
@@ -8,9 +9,11 @@ from prefixrl.formats.registry import FORMATS, FP8_FORMATS, MX_FORMATS, element_
 from prefixrl.formats.rounding import Rounding, RoundingMode
 
 __all__ = [
+    "BLOCK_SIZE",
     "FORMATS",
     "FP8_FORMATS",
     "MX_FORMATS",
+    "Blocks",
     "ElementFormat",
     "FloatFormat",
     "Format",
@@ -20,6 +23,7 @@ __all__ = [
     "Rounding",
     "RoundingMode",
     "ScaleFormat",
+    "ScaleRule",
     "Specials",
     "add",
     "decode",
@@ -35,6 +39,7 @@ __all__ = [
     "multiply",
     "multiply_add",
     "quantise",
+    "quantise_blocks",
     "split",
     "truncated_dot",
 ]

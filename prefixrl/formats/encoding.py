@@ -11,8 +11,9 @@ Choices where the specifications leave one, or where other packages differ from 
 - NaN keeps its sign and nothing else; in a format without NaN it is an error (`gfloat` too), where `ml_dtypes` gives a
   zero with the opposite sign.
 - E8M0: a tie goes to the larger number (so `ml_dtypes`; `gfloat` takes the even code), zero and what is below 2^-127
-  give 2^-127 (`ml_dtypes` makes zero NaN), negative numbers give NaN. So infinity saturates to 2^127 where
-  `ml_dtypes` gives NaN.
+  give 2^-127 (`ml_dtypes` makes zero NaN, and takes all between 2^-127 and 2^-126 for the latter), negative numbers
+  give NaN. Infinity saturates to 2^127 where `ml_dtypes` gives NaN.
+- float64 is rounded once; `ml_dtypes` goes through float32.
 - INT8 stays in -127 to 127 (so microxcaling; `gfloat` may give -128).
 - Negative zero stays one where the format has one.
 """
@@ -80,7 +81,7 @@ def encode_scaled(
     if array.size and array.dtype.kind in "iuO":
         negative, significand, exponent = _split_integers(array)
         return round_to_codes(negative, significand, exponent + scales, fmt, mode).reshape(shape)
-    numbers = _as_float64(array)
+    numbers = as_float64(array)
     negative, significand, exponent = _split_floats(numbers)
     codes = round_to_codes(negative, significand, exponent + scales, fmt, mode)
     _place_specials(codes, numbers, fmt, mode)
@@ -121,7 +122,11 @@ def quantise(
     return rounded.astype(np.float32) if array.dtype == np.float32 else rounded
 
 
-def _as_float64(array: npt.NDArray) -> npt.NDArray[np.float64]:
+def as_float64(array: npt.NDArray) -> npt.NDArray[np.float64]:
+    """Floating-point numbers as float64, exactly.
+
+    :raises InputError: not numbers, or longer ones
+    """
     # bfloat16 and the like of ml_dtypes have kind V, longdouble would be rounded here, and then once more.
     if array.dtype.kind not in "fV" or array.dtype.itemsize > 8:
         raise InputError(f"numbers are float16, float32, float64 or integers, got {array.dtype}")
