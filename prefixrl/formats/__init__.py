@@ -1,7 +1,7 @@
 """FP8 and MX number formats: bit-exact encode, decode and quantise, and exact models of their arithmetic."""
 
 from prefixrl.formats.arithmetic import Operand, add, dot, fraction_bits, multiply, multiply_add, truncated_dot
-from prefixrl.formats.blocks import BLOCK_SIZE, Blocks, ScaleRule, quantise_blocks
+from prefixrl.formats.blocks import BLOCK_SIZE, Blocks, ScaleRule, quantise_blocks, round_to_blocks
 from prefixrl.formats.decoding import Parts, decode, decode_table, integer_table, split
 from prefixrl.formats.descriptors import ElementFormat, FloatFormat, Format, IntegerFormat, ScaleFormat, Specials
 from prefixrl.formats.encoding import encode, encode_scaled, quantise
@@ -40,6 +40,7 @@ __all__ = [
     "multiply_add",
     "quantise",
     "quantise_blocks",
+    "round_to_blocks",
     "split",
     "truncated_dot",
 ]

@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from prefixrl.errors import InputError
 from prefixrl.formats.decoding import decode
-from prefixrl.formats.descriptors import ElementFormat, FloatFormat
-from prefixrl.formats.encoding import as_float64, encode_scaled
+from prefixrl.formats.descriptors import ElementFormat
+from prefixrl.formats.encoding import as_float64, encode_scaled, power_of_two, round_floats
 from prefixrl.formats.registry import E8M0, element_format
 from prefixrl.formats.rounding import Rounding, RoundingMode
 from prefixrl.hints import near_miss
@@ -102,7 +102,7 @@ def scale_exponents(largest: npt.NDArray[np.float64], fmt: ElementFormat, rule: 
 
 def quantise_blocks(
     values: npt.ArrayLike,
-    fmt: str | FloatFormat | ElementFormat,
+    fmt: str | ElementFormat,
     axis: int = -1,
     rule: str = ScaleRule.FLOOR,
     block_size: int = BLOCK_SIZE,
@@ -119,11 +119,8 @@ def quantise_blocks(
         shape of `values`.
     :raises InputError: not numbers, no such axis, format or rule
     """
-    fmt, rule, mode = element_format(fmt), ScaleRule.named(rule), mode or RoundingMode()
-    array = _as_numbers(values)
-    axis = _checked_axis(axis, array.ndim)
-    if block_size < 1:
-        raise InputError(f"a block has at least 1 element, got {block_size}")
+    fmt, rule, array, axis = _checked(values, fmt, axis, rule, block_size)
+    mode = mode or RoundingMode()
     blocks = _in_blocks(array, axis, block_size)
     largest = np.abs(blocks).max(axis=-1, initial=0)
     usable = np.isfinite(largest)
@@ -135,6 +132,38 @@ def quantise_blocks(
     return Blocks(np.moveaxis(flat, -1, axis), np.moveaxis(scales, -1, axis), fmt, axis, block_size)
 
 
+def round_to_blocks(
+    values: npt.ArrayLike,
+    fmt: str | ElementFormat,
+    axis: int = -1,
+    rule: str = ScaleRule.FLOOR,
+    block_size: int = BLOCK_SIZE,
+) -> npt.NDArray[np.float64]:
+    """What `dequantise` gives of `quantise_blocks`, rounded to nearest-even, several times as fast.
+
+    Arguments and errors as there.
+    """
+    fmt, rule, array, axis = _checked(values, fmt, axis, rule, block_size)
+    blocks = _in_blocks(array, axis, block_size)
+    largest = np.abs(blocks).max(axis=-1, initial=0, keepdims=True)
+    usable = np.isfinite(largest)
+    exponents = scale_exponents(np.where(usable, largest, 0), fmt, rule)
+    elements = np.where(usable, blocks, 0) * power_of_two(-exponents)
+    rounded = np.where(usable, round_floats(elements, fmt, RoundingMode()) * power_of_two(exponents), np.nan)
+    return np.moveaxis(rounded.reshape(*blocks.shape[:-2], -1)[..., : array.shape[axis]], -1, axis)
+
+
+def _checked(
+    values: npt.ArrayLike, fmt: str | ElementFormat, axis: int, rule: str, block_size: int
+) -> tuple[ElementFormat, ScaleRule, npt.NDArray[np.float64], int]:
+    array = _as_numbers(values)
+    if not -array.ndim <= axis < array.ndim:
+        raise InputError(f"blocks lie along an axis of the array's {array.ndim}, got {axis}")
+    if block_size < 1:
+        raise InputError(f"a block has at least 1 element, got {block_size}")
+    return element_format(fmt), ScaleRule.named(rule), array, axis % array.ndim
+
+
 def _as_numbers(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     array = np.asarray(values)
     if array.dtype.kind in "iu":
@@ -142,12 +171,6 @@ def _as_numbers(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
             raise InputError("integers in blocks are at most 2^53")
         return array.astype(np.float64)
     return as_float64(array)
-
-
-def _checked_axis(axis: int, dimensions: int) -> int:
-    if not -dimensions <= axis < dimensions:
-        raise InputError(f"blocks lie along an axis of the array's {dimensions}, got {axis}")
-    return axis % dimensions
 
 
 def _in_blocks(array: npt.NDArray, axis: int, block_size: int) -> npt.NDArray:

@@ -26,6 +26,7 @@ from prefixrl.formats import (
     format_named,
     quantise,
     quantise_blocks,
+    round_to_blocks,
 )
 
 RULES = list(ScaleRule)
@@ -105,6 +106,7 @@ def test_blocks_are_elements_rounded_at_their_scale(
     moved, codes = np.moveaxis(values, axis, -1), np.moveaxis(blocks.codes, axis, -1)
     scales, back = np.moveaxis(blocks.scales, axis, -1), np.moveaxis(blocks.dequantise(), axis, -1)
     assert blocks.axis == axis
+    np.testing.assert_array_equal(round_to_blocks(values, name, axis, rule, size), blocks.dequantise())
     assert scales.shape[-1] == -(-moved.shape[-1] // size)
     for place in np.ndindex(moved.shape):
         scale = decode(scales[place[:-1]][place[-1] // size], "e8m0")
@@ -129,6 +131,7 @@ def test_special_values_make_their_block_nan() -> None:
         assert blocks.scales.tolist()[0][1] == blocks.scales.tolist()[1][0] == 0xFF
         assert np.isnan(blocks.dequantise()[0, 32:]).all()
         assert (blocks.dequantise()[0, :32] == 1).all()
+        np.testing.assert_array_equal(round_to_blocks(values, name), blocks.dequantise())
         assert not blocks.codes[0, 32:].any()
 
 

@@ -128,6 +128,19 @@ def test_casts_are_those_of_gfloat(name: str, rounding: Rounding, saturate: bool
         np.testing.assert_array_equal(np.signbit(ours), np.signbit(theirs))
 
 
+@pytest.mark.parametrize("saturate", [False, True])
+@pytest.mark.parametrize("rounding", [Rounding.NEAREST_EVEN, Rounding.TOWARD_ZERO])
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - {"e8m0"}))
+def test_quantise_has_the_values_of_the_codes(name: str, rounding: Rounding, saturate: bool) -> None:
+    sources = [_source(source, name) for source in (*SOURCES, *(["boundaries"] if name != "fp32" else []))]
+    for values in [*sources, np.array([0.0, -0.0, np.inf, -np.inf, 5e-324, -1.7e308])]:
+        through_codes = decode(encode(values, name, rounding, saturate), name)
+        with np.errstate(over="ignore"):
+            rounded = quantise(values, name, rounding, saturate)
+        np.testing.assert_array_equal(rounded, through_codes)
+        np.testing.assert_array_equal(np.signbit(rounded), np.signbit(through_codes))
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_every_value_is_its_own_cast(name: str) -> None:
     fmt, table = format_named(name), decode_table(name)
