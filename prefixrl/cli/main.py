@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from prefixrl.cli import bench, board, cache, doctor, evaluate, export, jobs, pareto, pdk, show
+from prefixrl.cli import accuracy, bench, board, cache, doctor, evaluate, export, jobs, pareto, pdk, show
 from prefixrl.errors import PrefixrlError
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.add_typer(pdk.app, name="pdk", epilog=pdk.EXAMPLE)
 app.add_typer(cache.app, name="cache", epilog=cache.EXAMPLE)
 app.command("board", epilog=board.EXAMPLE)(board.board)
 app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
+app.add_typer(accuracy.app, name="accuracy", epilog=accuracy.EXAMPLE)
 app.add_typer(bench.app, name="bench", epilog=bench.EXAMPLE)
 
 

@@ -1,6 +1,6 @@
 """FP8 and MX number formats: bit-exact encode, decode and quantise, and exact models of their arithmetic."""
 
-from prefixrl.formats.arithmetic import Operand, add, dot, fraction_bits, multiply, multiply_add, truncated_dot
+from prefixrl.formats.arithmetic import Cut, Operand, add, dot, fraction_bits, multiply, multiply_add, truncated_dot
 from prefixrl.formats.blocks import BLOCK_SIZE, Blocks, ScaleRule, quantise_blocks, round_to_blocks
 from prefixrl.formats.decoding import Parts, decode, decode_table, integer_table, split
 from prefixrl.formats.descriptors import ElementFormat, FloatFormat, Format, IntegerFormat, ScaleFormat, Specials
@@ -14,6 +14,7 @@ __all__ = [
     "FP8_FORMATS",
     "MX_FORMATS",
     "Blocks",
+    "Cut",
     "ElementFormat",
     "FloatFormat",
     "Format",

@@ -10,6 +10,7 @@ integer for each result.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -98,32 +99,66 @@ def fraction_bits(width: int, terms: int) -> int:
     return bits
 
 
-def truncated_dot(a: Operand, b: Operand, out: str | Format, width: int, mode: RoundingMode | None = None) -> CodeArray:
+class Cut(StrEnum):
+    """What becomes of the bits below an aligned product's last place.
+
+    `TOWARD_ZERO`: they are dropped from the magnitude, before a negative product is negated. `FLOOR`: from the two's
+    complement, after that, which pulls every sum down by half a place per product in mean.
+    """
+
+    TOWARD_ZERO = "toward-zero"
+    FLOOR = "floor"
+
+    @classmethod
+    def named(cls, name: str) -> Cut:
+        """The cut of that name.
+
+        :raises InputError: no such cut
+        """
+        try:
+            return cls(name)
+        except ValueError:
+            raise InputError(f"a product is cut toward-zero or floor, got {name!r}") from None
+
+
+def truncated_dot(
+    a: Operand,
+    b: Operand,
+    out: str | Format,
+    width: int,
+    mode: RoundingMode | None = None,
+    cut: str = Cut.TOWARD_ZERO,
+) -> CodeArray:
     """Sum of a * b over the last axis as tensor cores make it, with an adder of `width` bits.
 
-    Products are exact; their significands are aligned to the largest exponent among the products that are not zero (the
-    sum of the operands' exponents, not normalised; a subnormal operand has the least normal one's), cut off toward zero
-    after `fraction_bits(width, K)` bits, added exactly and rounded once. A sum of zero is positive zero.
+    Products are exact; they are aligned to the largest exponent among those that are not zero (the sum of the operands'
+    exponents, not normalised; a subnormal operand has the least normal one's), cut off after `fraction_bits(width, K)`
+    bits, added exactly and rounded once. A sum of zero is positive zero.
 
     :param a: codes of shape [..., K]
     :param b: codes that broadcast with those of `a`
+    :param width: bits of the adder that holds the sum in two's complement
+    :param cut: how products are cut off
     """
     product = _product(a.parts, b.parts)
     mantissa_bits = element_format(a.fmt).mantissa_bits + element_format(b.fmt).mantissa_bits
-    aligned = aligned_products(product, mantissa_bits, fraction_bits(width, product.significand.shape[-1]))
-    return _finish(_positive_zero(_sum(aligned)), out, mode)
+    kept = fraction_bits(width, product.significand.shape[-1])
+    return _finish(_positive_zero(_sum(aligned_products(product, mantissa_bits, kept, Cut.named(cut)))), out, mode)
 
 
-def aligned_products(product: Parts, mantissa_bits: int, kept_bits: int) -> Parts:
+def aligned_products(product: Parts, mantissa_bits: int, kept_bits: int, cut: Cut) -> Parts:
     """Products cut off `kept_bits` below the largest exponent among those along the last axis.
 
     :param product: significands with `mantissa_bits` bits after the binary point of numbers in [1, 4) or subnormal
     """
     exponent = np.where(product.significand > 0, product.exponent, np.iinfo(np.int32).min)
     unit = exponent.max(axis=-1, keepdims=True) + mantissa_bits - kept_bits
-    cut = np.clip(unit - product.exponent, 0, 63)
-    # Multiples of the unit, left where they were: what is shifted out is gone, what is shifted in is nothing.
-    return Parts(product.negative, product.significand >> cut, product.exponent + cut, product.infinite, product.nan)
+    # Multiples of the unit are left where they were; a significand has less than 62 bits.
+    places = np.clip(unit - product.exponent, 0, 62)
+    kept = product.significand >> places
+    if cut is Cut.FLOOR:
+        kept += product.negative & (kept << places != product.significand)
+    return Parts(product.negative, kept, product.exponent + places, product.infinite, product.nan)
 
 
 def _product(a: Parts, b: Parts) -> Parts:

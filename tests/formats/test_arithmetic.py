@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -184,22 +185,28 @@ def test_truncated_dot_by_hand() -> None:
     a, b = encode([1.125, 0.125], "e4m3"), encode([1.125, -1.75], "e4m3")
     got = truncated_dot(Operand(a, "e4m3"), Operand(b, "e4m3"), "fp32", 3 + 3 + 1)
     assert decode(got, "fp32") == 1.25 - 0.125
+    down = truncated_dot(Operand(a, "e4m3"), Operand(b, "e4m3"), "fp32", 3 + 3 + 1, cut="floor")
+    assert decode(down, "fp32") == 1.25 - 0.25
+    with pytest.raises(InputError, match="toward-zero or floor, got 'up'"):
+        truncated_dot(Operand(a, "e4m3"), Operand(b, "e4m3"), "fp32", 7, cut="up")
     with pytest.raises(InputError, match="at least 8 bits, got 7"):
         fraction_bits(7, 32)
 
 
-@pytest.mark.parametrize("width", [12, 16, 21])
-def test_truncated_dot_is_the_sum_of_truncated_fractions(width: int) -> None:
+@pytest.mark.parametrize("cut", ["toward-zero", "floor"])
+@pytest.mark.parametrize("width", [8, 12, 16, 21, 33])
+def test_truncated_dot_is_the_sum_of_truncated_fractions(width: int, cut: str) -> None:
     rng = np.random.default_rng(width)
     a, b = rng.integers(0, 256, (2, 60, 32))
     a, b = np.where(a & 0x7C == 0x7C, 0, a), np.where(b & 0x7C == 0x7C, 0, b)
-    got = decode(truncated_dot(Operand(a, "e5m2"), Operand(b, "e5m2"), "fp32", width), "fp32")
+    got = decode(truncated_dot(Operand(a, "e5m2"), Operand(b, "e5m2"), "fp32", width, cut=cut), "fp32")
     x, y = decode(a, "e5m2"), decode(b, "e5m2")
+    whole = math.floor if cut == "floor" else int
     for row in range(len(a)):
         pairs = [(Fraction(float(p)), Fraction(float(q))) for p, q in zip(x[row], y[row], strict=True)]
         tops = [_exponent(p) + _exponent(q) for p, q in pairs if p and q]
         unit = Fraction(2) ** (max(tops) - fraction_bits(width, 32))
-        total = sum(int(p * q / unit) for p, q in pairs) * unit
+        total = sum(whole(p * q / unit) for p, q in pairs) * unit
         assert got[row] == np.float32(float(total))
 
 
