@@ -37,12 +37,12 @@ def list_command(json: JsonOption = False) -> None:
         print_json(documents)
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "bits", "largest", "least normal", "least", "inf", "nan", "what it is"):
+    for heading in ("name", "bits", "largest", "normal", "least", "inf", "nan", "what it is"):
         table.add_column(heading, overflow="fold", justify="left" if heading in ("name", "what it is") else "right")
     for document in documents:
         codes = ["-" if document[key] is None else document[key] for key in ("infinity_code", "nan_code")]
         powers = [f"2^{math.frexp(document[key])[1] - 1}" for key in ("least_normal", "least_subnormal")]
-        values = [f"{document['largest']:.6g}", *powers]
+        values = [f"{document['largest']:.5g}", *powers]
         table.add_row(document["name"], str(document["bits"]), *values, *codes, document["title"])
     output_console().print(table)
 

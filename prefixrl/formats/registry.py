@@ -11,18 +11,18 @@ from prefixrl.errors import InputError
 from prefixrl.formats.descriptors import ElementFormat, FloatFormat, Format, IntegerFormat, ScaleFormat, Specials
 from prefixrl.hints import near_miss
 
-E4M3 = FloatFormat("e4m3", 4, 3, 7, Specials.NAN_ONLY, "OFP8, MXFP8")
-E5M2 = FloatFormat("e5m2", 5, 2, 15, Specials.IEEE, "OFP8, MXFP8")
-E3M4FN = FloatFormat("e3m4fn", 3, 4, 3, Specials.NAN_ONLY, "FP8 of the PTQ study (arXiv 2309.14592), largest 30")
-E3M4IEEE = FloatFormat("e3m4ieee", 3, 4, 3, Specials.IEEE, "IEEE-like FP8, largest 15.5")
+E4M3 = FloatFormat("e4m3", 4, 3, 7, Specials.NAN_ONLY, "MXFP8")
+E5M2 = FloatFormat("e5m2", 5, 2, 15, Specials.IEEE, "MXFP8")
+E3M4FN = FloatFormat("e3m4fn", 3, 4, 3, Specials.NAN_ONLY, "PTQ study")
+E3M4IEEE = FloatFormat("e3m4ieee", 3, 4, 3, Specials.IEEE, "IEEE-like")
 E3M2 = FloatFormat("e3m2", 3, 2, 3, Specials.NONE, "MXFP6")
 E2M3 = FloatFormat("e2m3", 2, 3, 1, Specials.NONE, "MXFP6")
 E2M1 = FloatFormat("e2m1", 2, 1, 1, Specials.NONE, "MXFP4")
-INT8 = IntegerFormat("int8", 8, -6, "MXINT8: i * 2^-6")
-E8M0 = ScaleFormat("e8m0", 8, 127, "the shared scale of an MX block")
+INT8 = IntegerFormat("int8", 8, -6, "MXINT8")
+E8M0 = ScaleFormat("e8m0", 8, 127, "MX scales")
 BF16 = FloatFormat("bf16", 8, 7, 127, Specials.IEEE, "bfloat16")
-FP16 = FloatFormat("fp16", 5, 10, 15, Specials.IEEE, "IEEE 754 binary16")
-FP32 = FloatFormat("fp32", 8, 23, 127, Specials.IEEE, "IEEE 754 binary32")
+FP16 = FloatFormat("fp16", 5, 10, 15, Specials.IEEE, "binary16")
+FP32 = FloatFormat("fp32", 8, 23, 127, Specials.IEEE, "binary32")
 
 FORMATS: dict[str, Format] = {
     each.name: each for each in (E4M3, E5M2, E3M4FN, E3M4IEEE, E3M2, E2M3, E2M1, INT8, E8M0, BF16, FP16, FP32)
