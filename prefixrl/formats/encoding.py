@@ -163,7 +163,7 @@ def as_float64(array: npt.NDArray) -> npt.NDArray[np.float64]:
     :raises InputError: not numbers, or longer ones
     """
     # bfloat16 and the like of ml_dtypes have kind V, longdouble would be rounded here, and then once more.
-    if array.dtype.kind not in "fV" or array.dtype.itemsize > 8:
+    if array.dtype.kind not in "fV" or array.dtype.itemsize > 8 or array.dtype.names is not None:
         raise InputError(f"numbers are float16, float32, float64 or integers, got {array.dtype}")
     try:
         with np.errstate(invalid="ignore"):

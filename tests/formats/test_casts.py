@@ -164,6 +164,35 @@ def test_integers_of_any_size_round_once(integer: int, scale: int, name: str, sa
     assert (int(codes) >> (fmt.bits - 1)) == (integer < 0)
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.floats(allow_nan=False), min_size=2, max_size=20),
+    st.sampled_from(sorted(set(FORMATS) - {"e8m0"})),
+    st.sampled_from([Rounding.NEAREST_EVEN, Rounding.TOWARD_ZERO]),
+)
+def test_rounding_is_monotonic_symmetric_and_done_once(numbers: list[float], name: str, rounding: Rounding) -> None:
+    values = np.sort(numbers)
+    rounded = quantise(values, name, rounding)
+    assert (np.diff(rounded) >= 0).all()
+    np.testing.assert_array_equal(quantise(-values, name, rounding), -rounded)
+    np.testing.assert_array_equal(quantise(rounded, name, rounding), rounded)
+    inside = np.abs(values) <= float(format_named(name).largest)
+    if rounding is Rounding.TOWARD_ZERO:
+        assert (np.abs(rounded[inside]) <= np.abs(values[inside])).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(-1e5, 1e5), st.sampled_from([name for name in SMALL if name != "e8m0"]), st.integers(0, 2**32 - 1))
+def test_stochastic_rounding_gives_a_neighbour(value: float, name: str, drawn: int) -> None:
+    down = float(quantise(value, name, Rounding.TOWARD_ZERO))
+    table = np.unique(decode_table(name)[np.isfinite(decode_table(name))])
+    beyond = table[np.abs(table) > abs(down)]
+    neighbours = {down, *(float(each) for each in beyond[np.abs(beyond) == np.abs(beyond).min(initial=np.inf)])}
+    got = float(quantise(value, name, Rounding.STOCHASTIC, random=[drawn])[()].item())
+    assert abs(got) in {abs(each) for each in neighbours}
+    assert got == 0 or (got > 0) == (value > 0)
+
+
 def test_integers_are_not_rounded_to_float64_first() -> None:
     """2^60 + 2^36 + 1 is just above a tie in FP32, and a tie in float64."""
     tie = (1 << 60) + (1 << 36)
@@ -258,6 +287,7 @@ def test_stochastic_rounding_of_what_is_far_below_the_least_number() -> None:
         ([1 + 2j], {}, "numbers are float16"),
         ([True], {}, "numbers are float16"),
         (np.zeros(2, np.longdouble), {}, "got float128"),
+        (np.zeros(2, dtype=[("a", "f4")]), {}, "numbers are float16"),
         (np.array([1, 2.5], dtype=object), {}, "integers alone"),
         ([1.0], {"rounding": "nearest"}, r"did you mean nearest-even\?"),
         ([1.0], {"rounding": "stochastic"}, "needs a numpy Generator"),
