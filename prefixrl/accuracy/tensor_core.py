@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
 from prefixrl.accuracy.arithmetic import Floats, Scaling, Scheme, scale_of
 from prefixrl.errors import InputError
-from prefixrl.formats import Cut, FloatFormat, decode, encode, fraction_bits, split
+from prefixrl.formats import Cut, FloatFormat, fraction_bits, quantise
 
 TERMS = 32
 # Up to here sums are exact in float32: a sign and 24 bits.
@@ -53,63 +55,65 @@ class TensorCore:
 
     def matmul(self, site: str, inputs: Floats, weights: Floats) -> Floats:
         if site not in self._weights:
-            scale = scale_of(np.abs(weights).max(axis=1, keepdims=True), self.fmt)
-            values, exponents = self._operand(weights * scale)
-            self._weights[site] = np.ascontiguousarray(values.T), np.ascontiguousarray(exponents.T), scale.T
+            self._weights[site] = self._prepared(weights)
         columns, column_exponents, weight_scale = self._weights[site]
         if self.scaling is Scaling.STATIC:
             input_scale = scale_of(np.float32(self.calibration[site]), self.fmt)
         else:
             input_scale = scale_of(np.abs(inputs).max(axis=1, keepdims=True), self.fmt)
         rows, row_exponents = self._operand(inputs * input_scale)
-        return self._products(rows, row_exponents, columns, column_exponents) / (input_scale * weight_scale)
+        if self.kept is None:
+            products = _exact_products(rows, columns)
+        else:
+            products = self._truncated_products(rows, row_exponents, columns, column_exponents)[:, : len(weights)]
+        return products / (input_scale * weight_scale)
+
+    def _prepared(self, weights: Floats) -> tuple[npt.NDArray, npt.NDArray[np.int32], Floats]:
+        """Values and exponents, in tiles unless sums are exact, and the scales [1, N]."""
+        from prefixrl.accuracy.kernels.truncated import NOWHERE, TILE
+
+        scale = scale_of(np.abs(weights).max(axis=1, keepdims=True), self.fmt)
+        values, exponents = self._operand(weights * scale)
+        if self.kept is not None:
+            values, exponents = _in_tiles(values, 0, TILE), _in_tiles(exponents, NOWHERE, TILE)
+        return values, exponents, scale.T
 
     def _operand(self, scaled: Floats) -> tuple[npt.NDArray, npt.NDArray[np.int32]]:
-        """Values in the format, and the exponents of their leading places."""
-        from prefixrl.accuracy.kernels import NOWHERE
+        """Values in the format, and the exponents of their leading places; a subnormal has the least normal one's."""
+        from prefixrl.accuracy.kernels.truncated import NOWHERE
 
-        codes = encode(scaled, self.fmt)
-        parts = split(codes, self.fmt)
-        exponents = np.where(parts.significand > 0, parts.exponent + self.fmt.mantissa_bits, NOWHERE)
-        return decode(codes, self.fmt).astype(self.dtype), exponents.astype(np.int32)
+        values = quantise(scaled, self.fmt)
+        exponents = np.maximum(np.frexp(values)[1] - 1, self.fmt.least_exponent)
+        return values.astype(self.dtype), np.where(values != 0, exponents, NOWHERE).astype(np.int32)
 
-    def _products(
+    def _truncated_products(
         self,
         rows: npt.NDArray,
         row_exponents: npt.NDArray[np.int32],
-        columns: npt.NDArray,
-        column_exponents: npt.NDArray[np.int32],
+        tiles: npt.NDArray,
+        tile_exponents: npt.NDArray[np.int32],
     ) -> Floats:
-        from prefixrl.accuracy.kernels import POWERS, truncated_products
+        """[B, N] of values [B, K] and tiles of weights, N filled up to whole tiles."""
+        from prefixrl.accuracy.kernels.truncated import POWERS, TILE, truncated_products
 
-        out = np.zeros((len(rows), columns.shape[1]), dtype=np.float32)
-        if self.kept is None:
-            for start in range(0, rows.shape[1], TERMS):
-                part = slice(start, start + TERMS)
-                out += (rows[:, part] @ columns[part]).astype(np.float32)
-            return out
-        largest = np.empty(columns.shape[1], dtype=np.int32)
-        scales, sums = np.empty((2, columns.shape[1]), dtype=self.dtype)
-        powers = POWERS.astype(self.dtype) if self.dtype == np.float64 else _float32_powers()
-        truncated_products(
-            rows,
-            row_exponents,
-            columns,
-            column_exponents,
-            TERMS,
-            self.kept,
-            self.floor,
-            powers,
-            largest,
-            scales,
-            sums,
-            out,
-        )
-        return out
+        out = np.zeros((len(tiles), len(rows), TILE), dtype=np.float32)
+        largest = np.empty(TILE, dtype=np.int32)
+        scales, sums = np.empty((2, TILE), dtype=self.dtype)
+        # Powers beyond the range of float32 meet zeros alone.
+        powers = np.clip(POWERS, 2.0**-126, 2.0**127).astype(np.float32) if self.dtype == np.float32 else POWERS
+        operands = (rows, row_exponents, tiles, tile_exponents)
+        truncated_products(*operands, TERMS, self.kept, self.floor, powers, largest, scales, sums, out)
+        return out.transpose(1, 0, 2).reshape(len(rows), -1)
 
 
-def _float32_powers() -> Floats:
-    """`POWERS` in float32; those beyond its range, which no format of 8 bits needs, as the nearest."""
-    from prefixrl.accuracy.kernels import POWERS
+def _exact_products(rows: npt.NDArray, columns: npt.NDArray) -> Floats:
+    """[B, N] of float64 values [B, K] and [N, K]: what sums of 32 products of 8-bit numbers need, but for rare E5M2."""
+    parts = [slice(start, start + TERMS) for start in range(0, rows.shape[1], TERMS)]
+    return functools.reduce(np.add, [(rows[:, part] @ columns[:, part].T).astype(np.float32) for part in parts])
 
-    return np.clip(POWERS, 2.0**-126, 2.0**127).astype(np.float32)
+
+def _in_tiles(columns: npt.NDArray, filling: int, tile: int) -> npt.NDArray:
+    """[N, K] as [N / tile, K, tile]."""
+    missing = -len(columns) % tile
+    filled = np.pad(columns, [(0, missing), (0, 0)], constant_values=filling)
+    return np.ascontiguousarray(filled.reshape(-1, tile, columns.shape[1]).transpose(0, 2, 1))

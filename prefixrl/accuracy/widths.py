@@ -20,7 +20,8 @@ from prefixrl.formats import Cut, element_format, fraction_bits
 from prefixrl.graphs import classical_structures
 from prefixrl.synthesis.service import Evaluation
 
-STUDIED_WIDTHS = tuple(range(12, 34))
+# From the least that 32 products take, without any fraction bits, to 25 of those.
+STUDIED_WIDTHS = tuple(range(8, 34))
 # At its least delay an adder is at its largest, and a comparison there says little.
 _SLACK = 1.1
 STUDIED_FORMATS = ("e4m3", "e5m2", "e3m4fn", "e3m4ieee", "e3m2", "e2m3", "e2m1")

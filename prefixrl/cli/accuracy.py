@@ -121,7 +121,7 @@ def widths_command(
     model: Annotated[str, typer.Option("--model", help="g2p or digits.")] = "g2p",
     format: FormatsOption = None,
     width: Annotated[
-        list[int] | None, typer.Option("--width", "-n", help="Bits of the adder, 8 to 53; repeatable. Default: 12-33.")
+        list[int] | None, typer.Option("--width", "-n", help="Bits of the adder, 8 to 53; repeatable. Default: 8-33.")
     ] = None,
     cut: Annotated[
         list[str] | None, typer.Option("--cut", help="toward-zero or floor; repeatable. Default: both.")

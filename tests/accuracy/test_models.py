@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,6 +134,22 @@ def test_the_command_prints_json_alone(capsys: pytest.CaptureFixture[str]) -> No
     assert document["models"][0]["samples"] == 20
     assert document["models"][0]["sources"]["g2p-en"] == version("g2p-en")
     assert [each["rounded"] for each in document["results"]] == ["weights and inputs", "weights"]
+
+
+@needs_g2p
+def test_a_width_study_is_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "study"
+    command = ["accuracy", "widths", "--format", "e4m3", "--width", "9", "--width", "8", "--effort", "fast"]
+    command += ["--samples", "10", "--out", str(out)]
+    assert run(command) == 0
+    assert "exact" in capsys.readouterr().out
+    assert sorted(path.name for path in out.iterdir()) == ["widths.json", "widths.png"]
+    document = json.loads((out / "widths.json").read_text())
+    assert [each["width"] for each in document["adders"]] == [8, 9]
+    assert [each["width"] for each in document["results"]] == [None, 8, 9, 8, 9]
+    assert run(command) == 2
+    assert "never written over another" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from prefixrl.errors import InputError
-from prefixrl.formats import FORMATS, MX_FORMATS, Rounding, ScaleRule, format_named, quantise, quantise_blocks
+from prefixrl.formats import FORMATS, MX_FORMATS, Rounding, ScaleRule, encode, format_named, quantise, quantise_blocks
 
 torch = pytest.importorskip("torch")
 
@@ -62,6 +62,16 @@ def test_blocks_are_those_of_numpy(name: str, rule: ScaleRule) -> None:
     for dim, size in ((1, 32), (-3, 4), (2, 32)):
         expected = quantise_blocks(values, name, dim, rule, size).dequantise().astype(np.float32)
         _same(fake_quantise_blocks(torch.from_numpy(values), name, dim, rule, size), expected)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("e4m3", torch.float8_e4m3fn), ("e5m2", torch.float8_e5m2)])
+def test_casts_are_those_of_torch_below_overflow(name: str, dtype: torch.dtype) -> None:
+    """Beyond, torch saturates or not by format and device."""
+    values = _values(name)
+    tensor = torch.from_numpy(values[np.abs(values) <= float(format_named(name).largest)])
+    assert torch.equal(fake_quantise(tensor, name), tensor.to(dtype).float())
+    codes = encode(tensor.numpy(), name)
+    np.testing.assert_array_equal(codes, tensor.to(dtype).view(torch.uint8).numpy())
 
 
 def test_gradients_go_straight_through() -> None:
