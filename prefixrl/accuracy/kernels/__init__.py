@@ -1,0 +1,1 @@
+"""What is compiled has a folder of its own: whatever changes beside compiled code makes all of it be compiled again."""
