@@ -180,11 +180,11 @@ def widths_command(
 def _adders(widths: Sequence[int], kit: Any, effort: str) -> list[AdderFigures]:
     from prefixrl.accuracy.widths import adder_figures
     from prefixrl.synthesis.constraints import default_constraints
+    from prefixrl.synthesis.work import EvaluatorSpec
 
     constraints = default_constraints(kit)
-    return adder_figures(
-        widths, lambda circuits: evaluate_circuits(circuits, "native", effort, kit, constraints, PoolOptions())
-    )
+    spec = EvaluatorSpec("native", kit, {"effort": effort})
+    return adder_figures(widths, lambda circuits: evaluate_circuits(circuits, spec, constraints, PoolOptions()))
 
 
 def _print_widths(title: str, reference: float, results: Sequence[WidthResult], adders: Sequence[AdderFigures]) -> None:
