@@ -29,6 +29,7 @@ RENAMED = (
     .replace("pin (ZN)", "pin (Y)")
 )
 UNUSABLE = """
+  type (pair) { base_type : array; data_type : bit; bit_width : 2; bit_from : 1; bit_to : 0; downto : true; }
   cell (LATCHLESS_BUS) { area : 0.1;
     bus (D) { bus_type : pair; direction : input; capacitance : 1; pin (D[0]) { direction : input; } }
     pin (Q) { direction : output; function : "D[0]"; } }
