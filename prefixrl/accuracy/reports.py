@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from prefixrl.files import atomic_write
 _LIBRARIES = ("numpy", "scipy", "numba", "scikit-learn")
 
 
-def provenance(command: Sequence[str], seed: int) -> dict[str, Any]:
-    """What made a study: command, seed, versions."""
+def provenance(seed: int) -> dict[str, Any]:
+    """What a study depends on: seed, versions."""
     from prefixrl import __version__
 
     versions = {"prefixrl": __version__, "python": platform.python_version()}
@@ -26,7 +26,7 @@ def provenance(command: Sequence[str], seed: int) -> dict[str, Any]:
             versions[each] = importlib.metadata.version(each)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return {"command": list(command), "seed": seed, "versions": versions, "machine": platform.machine()}
+    return {"seed": seed, "versions": versions, "machine": platform.machine()}
 
 
 def model_document(model: Model, reference_accuracy: float) -> dict[str, Any]:

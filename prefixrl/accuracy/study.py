@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from prefixrl.accuracy.arithmetic import Quantised, Scaling, Scheme
 from prefixrl.accuracy.judging import Judge, Verdict
 from prefixrl.accuracy.models import Model
+from prefixrl.accuracy.progress import Progress
 from prefixrl.formats import element_format
 
 # Every element format of up to 8 bits.
@@ -24,9 +26,13 @@ class FormatResult:
     verdict: Verdict
 
     def to_json(self) -> dict[str, Any]:
-        rounded = "weights and inputs" if self.scheme.inputs else "weights"
-        described = {"format": self.scheme.fmt.name, "scaling": self.scheme.scaling.value, "rounded": rounded}
-        return {"model": self.model, **described, **self.verdict.to_json()}
+        return {"model": self.model, **description(self.scheme), **self.verdict.to_json()}
+
+
+def description(scheme: Scheme) -> dict[str, str]:
+    """A scheme in a document."""
+    rounded = "weights and inputs" if scheme.inputs else "weights"
+    return {"format": scheme.fmt.name, "scaling": scheme.scaling.value, "rounded": rounded}
 
 
 def schemes(formats: Iterable[str], scalings: Sequence[Scaling] = tuple(Scaling)) -> Iterator[Scheme]:
@@ -39,7 +45,12 @@ def schemes(formats: Iterable[str], scalings: Sequence[Scaling] = tuple(Scaling)
         yield from (Scheme(fmt, each, inputs=False) for each in (Scaling.STATIC, Scaling.RCEIL) if each in scalings)
 
 
-def study_formats(model: Model, judge: Judge, wanted: Iterable[Scheme]) -> Iterator[FormatResult]:
-    """The results of a model, one scheme after the other."""
+def study_formats(
+    model: Model, judge: Judge, wanted: Iterable[Scheme], progress: Progress | None = None
+) -> Iterator[FormatResult]:
+    """The results of a model, one scheme after the other; those that `progress` knows are not made again."""
+    progress = progress or Progress(None, {})
     for scheme in wanted:
-        yield FormatResult(model.name, scheme, judge.judge(Quantised(scheme, judge.calibration)))
+        arithmetic = Quantised(scheme, judge.calibration)
+        verdict = progress.verdict(description(scheme), functools.partial(judge.judge, arithmetic))
+        yield FormatResult(model.name, scheme, verdict)

@@ -6,6 +6,7 @@ of W bits alone, the best of the classical structures as an evaluator sizes them
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 from prefixrl.accuracy.arithmetic import Scaling, Scheme
 from prefixrl.accuracy.judging import Judge, Verdict
 from prefixrl.accuracy.models import Model
-from prefixrl.accuracy.tensor_core import TERMS, TensorCore
+from prefixrl.accuracy.progress import Progress
+from prefixrl.accuracy.tensor_core import TensorCore
 from prefixrl.circuits import Circuit
 from prefixrl.errors import EvaluationFailed, InputError
-from prefixrl.formats import Cut, element_format, fraction_bits
+from prefixrl.formats import Cut, element_format
 from prefixrl.graphs import classical_structures
 from prefixrl.synthesis.service import Evaluation
 
@@ -41,24 +43,45 @@ class WidthResult:
     verdict: Verdict
 
     def to_json(self) -> dict[str, Any]:
-        described = {"format": self.fmt, "cut": self.cut.value, "width": self.width}
-        return {"model": self.model, **described, **self.verdict.to_json()}
+        return {"model": self.model, **_description(self.fmt, self.cut, self.width), **self.verdict.to_json()}
 
 
-def study_widths(
-    model: Model, judge: Judge, formats: Iterable[str], widths: Sequence[int], cuts: Sequence[Cut], scaling: Scaling
-) -> Iterator[WidthResult]:
-    """For each format the exact sum (once, under the first cut) and the adders of each width.
+def _description(fmt: str, cut: Cut, width: int | None) -> dict[str, Any]:
+    return {"format": fmt, "cut": cut.value, "width": width}
+
+
+def check_study(formats: Iterable[str], widths: Iterable[int], scaling: Scaling) -> None:
+    """Before the work is done: whether there are such products and adders.
 
     :raises InputError: no such format, or a width that 32 products do not fit
     """
+    for name in formats:
+        for width in widths:
+            TensorCore(Scheme(element_format(name), scaling), {}, width)
+
+
+def study_widths(
+    model: Model,
+    judge: Judge,
+    formats: Iterable[str],
+    widths: Sequence[int],
+    cuts: Sequence[Cut],
+    scaling: Scaling,
+    progress: Progress | None = None,
+) -> Iterator[WidthResult]:
+    """For each format the exact sum (once, under the first cut) and the adders of each width.
+
+    :param progress: what it knows is not made again
+    :raises InputError: what `check_study` refuses
+    """
     wanted = [Scheme(element_format(each), scaling) for each in formats]
-    for width in widths:
-        fraction_bits(width, TERMS)
+    progress = progress or Progress(None, {})
     for scheme in wanted:
         runs: list[tuple[Cut, int | None]] = [(cuts[0], None), *((cut, width) for cut in cuts for width in widths)]
         for cut, bits in runs:
-            verdict = judge.judge(TensorCore(scheme, judge.calibration, bits, cut))
+            arithmetic = TensorCore(scheme, judge.calibration, bits, cut)
+            key = {**_description(scheme.fmt.name, cut, bits), "scaling": scaling.value}
+            verdict = progress.verdict(key, functools.partial(judge.judge, arithmetic))
             yield WidthResult(model.name, scheme.fmt.name, cut, bits, verdict)
 
 

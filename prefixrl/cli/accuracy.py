@@ -49,6 +49,7 @@ def formats_command(
     from prefixrl.accuracy.arithmetic import Scaling
     from prefixrl.accuracy.judging import Judge
     from prefixrl.accuracy.models import load_model, model_names
+    from prefixrl.accuracy.progress import Progress
     from prefixrl.accuracy.reports import check_folder, model_document, provenance, write_study
     from prefixrl.accuracy.study import STUDIED_FORMATS, schemes, study_formats
 
@@ -56,18 +57,23 @@ def formats_command(
     wanted = list(schemes(format or STUDIED_FORMATS, chosen))
     if out is not None:
         check_folder(out, ["formats.json"])
-    models, results = [], []
+    made = provenance(seed)
+    models, results, unfinished = [], [], []
     for name in model or model_names():
         loaded = load_model(name, samples, seed)
         judge = Judge(loaded)
         models.append(model_document(loaded, judge.reference_accuracy))
-        for result in study_formats(loaded, judge, wanted):
+        progress = Progress(None if out is None else out / f"{name}.unfinished", {**made, **models[-1]})
+        unfinished.append(progress)
+        for result in study_formats(loaded, judge, wanted, progress):
             results.append(result)
             _progress(f"{name} {result.scheme.fmt.name} {result.scheme.scaling.value}: {result.verdict.accuracy:.1%}")
-    made = provenance(["prefixrl", *sys.argv[1:]], seed)
-    document = {**made, "models": models, "results": [each.to_json() for each in results]}
+    command = ["prefixrl", *sys.argv[1:]]
+    document = {"command": command, **made, "models": models, "results": [each.to_json() for each in results]}
     if out is not None:
         write_study(out / "formats.json", document)
+        for each in unfinished:
+            each.finish()
         _progress(f"wrote {out / 'formats.json'}")
     if json:
         print_json(document)
@@ -139,8 +145,9 @@ def widths_command(
     from prefixrl.accuracy.judging import Judge
     from prefixrl.accuracy.models import load_model
     from prefixrl.accuracy.plots import check_plot, plot_widths
+    from prefixrl.accuracy.progress import Progress
     from prefixrl.accuracy.reports import check_folder, model_document, provenance, write_study
-    from prefixrl.accuracy.widths import STUDIED_FORMATS, STUDIED_WIDTHS, study_widths
+    from prefixrl.accuracy.widths import STUDIED_FORMATS, STUDIED_WIDTHS, check_study, study_widths
     from prefixrl.formats import Cut
 
     cuts = [Cut(each) for each in _checked("cut", cut, [each.value for each in Cut])]
@@ -150,26 +157,29 @@ def widths_command(
     if out is not None:
         check_plot(out / "widths.png")
         check_folder(out, ["widths.json", "widths.png"])
-    kit = library.load(pdk)
+    check_study(format or STUDIED_FORMATS, widths, Scaling(scaling))
+    adders = _adders(widths, library.load(pdk), effort)
     loaded = load_model(model, samples, seed)
     judge = Judge(loaded)
+    made = {**provenance(seed), **model_document(loaded, judge.reference_accuracy)}
+    progress = Progress(None if out is None else out / "widths.unfinished", made)
     results = []
-    for result in study_widths(loaded, judge, format or STUDIED_FORMATS, widths, cuts, Scaling(scaling)):
+    for result in study_widths(loaded, judge, format or STUDIED_FORMATS, widths, cuts, Scaling(scaling), progress):
         results.append(result)
         _progress(f"{result.fmt} {result.cut.value} {result.width or 'exact'}: {result.verdict.accuracy:.1%}")
-    adders = _adders(widths, kit, effort)
     document = {
-        **provenance(["prefixrl", *sys.argv[1:]], seed),
-        **model_document(loaded, judge.reference_accuracy),
+        "command": ["prefixrl", *sys.argv[1:]],
+        **made,
         "scaling": scaling,
         "results": [each.to_json() for each in results],
-        "pdk": kit.name,
+        "pdk": library.load(pdk).name,
         "evaluator": f"native {effort}",
         "adders": [each.to_json() for each in adders],
     }
     if out is not None:
         write_study(out / "widths.json", document)
         plot_widths(out / "widths.png", loaded.title, judge.reference_accuracy, results, adders)
+        progress.finish()
         _progress(f"wrote {out / 'widths.json'} and {out / 'widths.png'}")
     if json:
         print_json(document)

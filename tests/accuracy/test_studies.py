@@ -13,9 +13,10 @@ from prefixrl.accuracy.arithmetic import FullPrecision, Quantised, Scaling, Sche
 from prefixrl.accuracy.judging import Judge
 from prefixrl.accuracy.models import load_model
 from prefixrl.accuracy.plots import check_plot, plot_widths
+from prefixrl.accuracy.progress import Progress
 from prefixrl.accuracy.reports import check_folder, provenance
 from prefixrl.accuracy.study import STUDIED_FORMATS, schemes, study_formats
-from prefixrl.accuracy.widths import adder_figures, study_widths
+from prefixrl.accuracy.widths import adder_figures, check_study, study_widths
 from prefixrl.errors import InputError
 from prefixrl.formats import Cut, element_format
 from prefixrl.synthesis.analytic import AnalyticEvaluator
@@ -100,7 +101,7 @@ def test_the_width_study_gets_better_with_width() -> None:
     # what is cut downwards pulls all sums the same way
     assert verdicts[Cut.FLOOR, 12].agreement < verdicts[Cut.TOWARD_ZERO, 12].agreement
     with pytest.raises(InputError, match="at least 8 bits, got 7"):
-        next(study_widths(toy, judge, ["e4m3"], [7], list(Cut), Scaling.STATIC))
+        check_study(["e4m3"], [8, 7], Scaling.STATIC)
 
 
 def _adders(widths: list[int], delay_ns: float | None = None) -> list:
@@ -139,9 +140,31 @@ def test_studies_are_not_written_over_one_another(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write there"):
         check_folder(tmp_path / "file" / "below", ["formats.json"])
-    made = json.loads(json.dumps(provenance(["prefixrl", "accuracy"], 3)))
+    made = json.loads(json.dumps(provenance(3)))
     assert made["seed"] == 3
     assert made["versions"]["numpy"] == np.__version__
+
+
+def test_a_study_that_was_ended_goes_on(tmp_path: Path) -> None:
+    toy = Toy(100)
+    judge = Judge(toy)
+    path = tmp_path / "toy.unfinished"
+    wanted = list(schemes(["e4m3"]))
+    whole = list(study_formats(toy, judge, wanted))
+    first = study_formats(toy, judge, wanted, Progress(path, {"seed": 0}))
+    assert [next(first) for _ in range(3)] == whole[:3]
+    path.write_text(path.read_text() + '{"key": "half a li')
+
+    made = []
+    judge_once = judge.judge
+    judge.judge = lambda arithmetic: made.append(arithmetic) or judge_once(arithmetic)  # type: ignore[method-assign]
+    progress = Progress(path, {"seed": 0})
+    assert list(study_formats(toy, judge, wanted, progress)) == whole
+    assert len(made) == len(wanted) - 3
+    with pytest.raises(InputError, match="unfinished study of another model"):
+        Progress(path, {"seed": 1})
+    progress.finish()
+    assert not path.exists()
 
 
 def test_unknown_models_are_refused() -> None:
