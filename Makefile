@@ -1,7 +1,7 @@
 # make setup | demo | test | lint | clean. Everything lives in .venv and runs/; nothing is installed outside this folder.
 
 PYTHON ?= python3
-EXTRAS ?= train,ray,reports,dev
+EXTRAS ?= train,ray,reports,accuracy,dev
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo

@@ -24,7 +24,7 @@ from prefixrl.paths import cache_folder
 # numba's settings are attributes that it makes at run time.
 _settings: Any = numba.config
 # Folders of other versions that are left standing: two check-outs may be in use at a time.
-_KEPT_VERSIONS = 4
+_KEPT_VERSIONS = 16
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
