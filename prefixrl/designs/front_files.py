@@ -34,6 +34,9 @@ class _Point(_Part):
     id: str = Field(max_length=80)
     delay_ns: Positive
     area_um2: Positive
+    size: int | None = None
+    depth: int | None = None
+    max_fanout: int | None = None
     graph: dict[str, Any]
     recipe: str = ""
 
@@ -49,6 +52,7 @@ class _Front(_Part):
     evaluator_version: str = ""
     constraints: dict[str, Any]
     reference_point: _Reference
+    hypervolume: float | None = None
     points: list[_Point]
 
 
@@ -57,11 +61,13 @@ class FrontFile(NamedTuple):
 
     :param points: by rising delay; `recipe` is empty where the file has none
     :param reference: (delay_ns, area_um2)
+    :param hypervolume: as stated, ns um2
     """
 
     context: DesignContext
     points: list[FrontPoint]
     reference: tuple[float, float]
+    hypervolume: float | None = None
 
 
 def read_front(path: str | Path) -> FrontFile:
@@ -102,7 +108,8 @@ def _read(data: bytes) -> FrontFile:
     graphs: dict[str, PrefixGraph] = {}
     points = [_point(point, context, graphs) for point in stated.points]
     reference = (stated.reference_point.delay_ns, stated.reference_point.area_um2)
-    return FrontFile(context, sorted(points, key=lambda point: (point.delay_ns, point.area_um2)), reference)
+    by_delay = sorted(points, key=lambda point: (point.delay_ns, point.area_um2))
+    return FrontFile(context, by_delay, reference, stated.hypervolume)
 
 
 def _point(stated: _Point, context: DesignContext, graphs: dict[str, PrefixGraph]) -> FrontPoint:
@@ -115,6 +122,10 @@ def _point(stated: _Point, context: DesignContext, graphs: dict[str, PrefixGraph
         Circuit(context.circuit, graph, carry_in=context.carry_in, carry_out=context.carry_out)
         graphs[key] = graph
     graph = graphs[key]
+    for name in ("size", "depth", "max_fanout"):
+        said, found = getattr(stated, name), getattr(graph, name)
+        if said not in (None, found):
+            raise InputError(f"the {name} of design {stated.id} must be that of its graph, {found}: {said}")
     return FrontPoint(
         id=stated.id,
         delay_ns=stated.delay_ns,

@@ -61,11 +61,14 @@ class Maker:
         with closing(EvaluationCache()) as cache, EvaluationService(spec, self.constraints, cache, WORKERS) as service:
             return service.evaluate_many([self.context.circuit_of(graph) for graph in graphs])
 
-    def with_recipes(self, points: Iterable[FrontPoint]) -> list[FrontPoint | None]:
+    def with_recipes(self, points: Iterable[FrontPoint], *, trust: bool = True) -> list[FrontPoint | None]:
         """Points of a file that has no recipes, each with the recipe that leads to exactly its figures; None for one
-        whose figures no effort of this evaluator gives any more."""
+        whose figures no effort of this evaluator gives any more.
+
+        :param trust: take a recipe that is there for right; making the netlist tells
+        """
         wanted = list(points)
-        found: list[FrontPoint | None] = [point if point.recipe else None for point in wanted]
+        found: list[FrontPoint | None] = [point if point.recipe and trust else None for point in wanted]
         for effort in reversed(efforts(self.context.evaluator)):
             open_graphs = {p.graph: None for p, have in zip(wanted, found, strict=True) if have is None}
             if not open_graphs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -45,18 +45,24 @@ def write_page(
         raise InputError(f"a report must be written to a writable place ({error.strerror}): {path}") from None
 
 
-def page_text(document: dict[str, object]) -> str:
+def page_text(document: Mapping[str, object]) -> str:
     """The page around its data."""
-    # `</script>` or a comment in the data would end the element that holds them.
-    data = json.dumps(document, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    text = _part("report.html")
+    return filled_page("report.html", str(document["title"]), document)
+
+
+def filled_page(template: str, title: str, document: Mapping[str, object]) -> str:
+    """A template of `page_parts` with its title, styles, script and data filled in.
+
+    :param document: JSON values
+    """
     fillings = {
-        "title": escape(str(document["title"])),
+        "title": escape(title),
         "style": _part("report.css"),
         "script": _part("report.js"),
-        "data": data,
+        # `</script>` or a comment in the data would end the element that holds them.
+        "data": json.dumps(document, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
     }
-    before, *parts = text.split("{{")
+    before, *parts = _part(template).split("{{")
     filled = [before]
     for part in parts:
         name, _, rest = part.partition("}}")
