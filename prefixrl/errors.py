@@ -33,6 +33,10 @@ class EvaluationFailed(PrefixrlError):
         self.reason = reason
 
 
+class ProofFailed(PrefixrlError):
+    """A design was not shown to be equivalent to its naive model; the message says why."""
+
+
 class ToolError(PrefixrlError):
     """An external program failed, hung, or printed what cannot be believed.
 

@@ -31,6 +31,17 @@ s_always s_eventually s_nexttime s_until s_until_with sequence shortint shortrea
 struct super sync_accept_on sync_reject_on tagged this throughout timeprecision timeunit type typedef union unique
 unique0 until until_with untyped var virtual void wait_order weak wildcard with within
 """
+# Reserved words: IEEE 1076-2008, 15.10.
+_VHDL = """
+abs access after alias all and architecture array assert assume assume_guarantee attribute begin block body buffer bus
+case component configuration constant context cover default disconnect downto else elsif end entity exit fairness file
+for force function generate generic group guarded if impure in inertial inout is label library linkage literal loop map
+mod nand new next nor not null of on open or others out package parameter port postponed procedure process property
+protected pure range record register reject release rem report restrict restrict_guarantee return rol ror select
+sequence severity shared signal sla sll sra srl strong subtype then to transport type unaffected units until use
+variable vmode vprop vunit wait when while with xnor xor
+"""
+VHDL_WORDS = frozenset(_VHDL.split())
 RESERVED_WORDS = frozenset(f"{_VERILOG} {_SYSTEM_VERILOG}".split())
 
 
@@ -49,4 +60,17 @@ def check_identifier(name: str) -> str:
         raise InputError(f"a module name must not be a Verilog or SystemVerilog keyword: {name!r}")
     if not is_identifier(name):
         raise InputError(f"a module name must be letters, digits and underscores, not starting with a digit: {name!r}")
+    return name
+
+
+def check_vhdl_identifier(name: str) -> str:
+    """Return a name that is an identifier of Verilog and of VHDL, where case does not count.
+
+    :raises InputError: as `check_identifier`; or a keyword of VHDL, an underscore at an end, or two in a row
+    """
+    check_identifier(name)
+    if name.lower() in VHDL_WORDS:
+        raise InputError(f"an entity name must not be a VHDL keyword: {name!r}")
+    if name.startswith("_") or name.endswith("_") or "__" in name:
+        raise InputError(f"an entity name must have no underscore at an end and no two in a row: {name!r}")
     return name

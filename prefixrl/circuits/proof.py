@@ -19,9 +19,11 @@ import numpy as np
 from prefixrl.circuits.cells import CellLibrary
 from prefixrl.circuits.identifiers import check_identifier
 from prefixrl.circuits.kinds import Circuit
+from prefixrl.circuits.latency import check_latency
 from prefixrl.circuits.netlist import Netlist
 from prefixrl.circuits.reference import naive_values, naive_verilog
-from prefixrl.errors import InputError, PrefixrlError, ToolError
+from prefixrl.circuits.rtl_body import CLOCK
+from prefixrl.errors import InputError, ProofFailed, ToolError
 from prefixrl.tools.abc import run_abc
 from prefixrl.tools.yosys import run_yosys
 
@@ -29,10 +31,18 @@ EXHAUSTIVE_INPUT_BITS = 16
 PROOF_TIMEOUT_S = 300.0
 _EQUIVALENT = "Networks are equivalent"
 _MODEL = "naive_model"
-
-
-class ProofFailed(PrefixrlError):
-    """A design was not shown to be equivalent to its naive model; the message says why."""
+# A register for a wire: what is left must be combinational, or writing AIGER without latches would show them.
+_TRANSPARENT = """
+(* techmap_celltype = "$dff" *)
+module transparent (CLK, D, Q);
+  parameter WIDTH = 1;
+  parameter CLK_POLARITY = 1;
+  input CLK;
+  input [WIDTH-1:0] D;
+  output [WIDTH-1:0] Q;
+  assign Q = D;
+endmodule
+"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,10 @@ class Proof:
 
     method: str
     detail: str
+
+    def to_json(self) -> dict[str, str]:
+        """As a manifest has it."""
+        return {"method": self.method, "detail": self.detail}
 
 
 def prove_netlist(
@@ -73,15 +87,36 @@ def prove_netlist(
     return Proof("+".join(proof.method for proof in proofs), "; ".join(proof.detail for proof in proofs))
 
 
-def prove_rtl(text: str, module: str, circuit: Circuit) -> Proof:
+def prove_rtl(text: str, module: str, circuit: Circuit, stages: int = 0) -> Proof:
     """Prove a self-contained Verilog text.
 
+    A pipeline is proven in two steps: with its registers made transparent it does what it should, and every path from
+    an input to an output passes as many registers as it has stages.
+
     :param module: its top module
+    :param stages: of a pipeline, whose first port is `clk`
     :raises ProofFailed: Yosys refuses the text, its ports are others, it differs from the model, or a tool failed
     :raises ToolMissing: Yosys or ABC is not there
     :raises InputError: the module's name is not an identifier
     """
-    return _compare(text, check_identifier(module), circuit, ())
+    proof = _compare(text, check_identifier(module), circuit, (), clocked=stages > 0)
+    if not stages:
+        return proof
+    check_latency(text, module, stages)
+    return Proof(f"{proof.method}+latency", f"{proof.detail}; {stages} registers on every path")
+
+
+def prove_aiger(data: bytes, module: str, circuit: Circuit) -> Proof:
+    """Prove a binary AIGER file with the symbols of its inputs and outputs.
+
+    :param module: its name, for messages
+    :raises ProofFailed: as `prove_rtl`
+    """
+    with tempfile.TemporaryDirectory(prefix="prefixrl-proof-") as folder:
+        place = Path(folder)
+        (place / "model.v").write_text(naive_verilog(circuit, _MODEL))
+        (place / "design.aig").write_bytes(data)
+        return _equivalent(place, _to_aiger("model", _MODEL, ()), module, circuit)
 
 
 def _check_ports(netlist: Netlist, circuit: Circuit) -> None:
@@ -125,21 +160,31 @@ def unpack_patterns(words: np.ndarray) -> np.ndarray:
     return np.asarray((bits << np.arange(len(words))[:, np.newaxis]).sum(axis=0))
 
 
-def _compare(text: str, module: str, circuit: Circuit, liberty_paths: Sequence[Path]) -> Proof:
-    """Prove a Verilog text against the naive model with Yosys and ABC."""
+def _compare(text: str, module: str, circuit: Circuit, liberty_paths: Sequence[Path], clocked: bool = False) -> Proof:
+    """Prove a Verilog text against the naive model with Yosys and ABC.
+
+    :param clocked: the text has registers and a clock; its registers are made wires
+    """
     with tempfile.TemporaryDirectory(prefix="prefixrl-proof-") as folder:
         place = Path(folder)
-        (place / "model.v").write_text(naive_verilog(circuit, _MODEL))
+        model = naive_verilog(circuit, _MODEL)
+        (place / "model.v").write_text(model.replace("(\n", f"(\n  input {CLOCK},\n", 1) if clocked else model)
         (place / "design.v").write_text(text)
+        (place / "transparent.v").write_text(_TRANSPARENT)
         libraries = [_bring(path, place / f"cells{number}.lib") for number, path in enumerate(liberty_paths)]
-        script = [*_to_aiger("model", _MODEL, ()), "design -reset", *_to_aiger("design", module, libraries)]
-        try:
-            run_yosys("\n".join(script), cwd=place, timeout_s=PROOF_TIMEOUT_S)
-            _check_symbols(place, module)
-            output = run_abc("cec model.aig design.aig", cwd=place, timeout_s=PROOF_TIMEOUT_S)
-        except ToolError as error:
-            reason = f"{error}; {error.tail.strip().splitlines()[-1]}" if error.tail.strip() else str(error)
-            raise ProofFailed(f"module {module} could not be proven: {reason}") from error
+        script = [*_to_aiger("model", _MODEL, ()), "design -reset", *_to_aiger("design", module, libraries, clocked)]
+        return _equivalent(place, script, module, circuit)
+
+
+def _equivalent(place: Path, script: Sequence[str], module: str, circuit: Circuit) -> Proof:
+    """Run a Yosys script that leaves model.aig (and design.aig, where it is not there yet) and compare the two."""
+    try:
+        run_yosys("\n".join(script), cwd=place, timeout_s=PROOF_TIMEOUT_S)
+        _check_symbols(place, module)
+        output = run_abc("cec model.aig design.aig", cwd=place, timeout_s=PROOF_TIMEOUT_S)
+    except ToolError as error:
+        reason = f"{error}; {error.tail.strip().splitlines()[-1]}" if error.tail.strip() else str(error)
+        raise ProofFailed(f"module {module} could not be proven: {reason}") from error
     if _EQUIVALENT not in output:
         said = " ".join(output.split()) or "nothing"
         raise ProofFailed(f"module {module} must be equivalent to the naive {circuit.kind}; ABC says: {said}")
@@ -159,8 +204,9 @@ def _bring(liberty: Path, name: Path) -> str:
     return name.name
 
 
-def _to_aiger(name: str, module: str, libraries: Sequence[str]) -> list[str]:
+def _to_aiger(name: str, module: str, libraries: Sequence[str], clocked: bool = False) -> list[str]:
     """Yosys passes from `name`.v to `name`.aig; undriven or doubly driven nets are errors."""
+    transparent = ["techmap -map transparent.v"] if clocked else []
     ignored = "-ignore_miss_func -ignore_miss_dir -ignore_miss_data_latch -ignore_buses"
     return [
         *(f"read_liberty {ignored} {library}" for library in libraries),
@@ -168,6 +214,7 @@ def _to_aiger(name: str, module: str, libraries: Sequence[str]) -> list[str]:
         f"hierarchy -check -top {module}",
         "proc",
         "flatten",
+        *transparent,
         "check -assert",
         "techmap",
         "opt_clean",

@@ -92,14 +92,15 @@ def signoff_command(
     _print("reported delay against OpenSTA", bench_signoff(netlists, others, library.load(pdk)), json)
 
 
-@app.command("paper", epilog="Example: prefixrl bench paper runs/adder32 runs/adder64")
+@app.command("paper", epilog="Example: prefixrl bench paper published:paper-adder32 runs/mine")
 def paper_command(
-    runs: Annotated[
-        list[Path] | None, typer.Argument(help="Runs of 32- or 64-bit adders under --constraints paper.")
+    fronts: Annotated[
+        list[str] | None,
+        typer.Argument(help="Runs, front.json files or published:NAME, under --constraints paper."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare with the fronts that PrefixRL (DAC 2021) published: the fit of the constraints, then each run's front."""
+    """Compare with the fronts that PrefixRL (DAC 2021) published: the fit of the constraints, then each front."""
     from prefixrl.designs.paper import compare_with_paper, fit_residual
     from prefixrl.synthesis.constraints import default_constraints
     from prefixrl.synthesis.evaluator import make_evaluator
@@ -107,29 +108,28 @@ def paper_command(
 
     kit = load_pdk(constraints="paper")
     constraints = default_constraints(kit)
-    fronts = [(path, *_paper_front_of(path, constraints)) for path in runs or []]
+    found = {spec: _paper_front(spec, constraints) for spec in fronts or []}
     figures: dict[str, Any] = {"fit": fit_residual(make_evaluator("native", kit, effort="fast"), constraints)}
-    for path, width, front in fronts:
-        figures[path.name if path.is_dir() else path.parent.name] = compare_with_paper(front, width)
+    figures |= {spec: compare_with_paper(*front) for spec, front in found.items()}
     _print("PrefixRL's published fronts", figures, json)
     if not json:
-        for _, width, front in fronts:
-            _print_paper_rows(width, compare_with_paper(front, width)["rows"])
+        for spec in found:
+            _print_paper_rows(spec, figures[spec]["rows"])
 
 
-def _paper_front_of(path: Path, constraints: Constraints) -> tuple[int, list[FrontPoint]]:
-    from prefixrl.cli.pareto import load_run
+def _paper_front(spec: str, constraints: Constraints) -> tuple[list[FrontPoint], int]:
+    from prefixrl.designs import open_source
 
-    run = load_run(path)
-    if run.context.circuit != "adder" or dict(run.context.constraints) != constraints.to_json():
-        raise InputError(f"only adders under --constraints paper compare with the paper's: {str(path)!r}")
-    return run.context.width, run.front
+    source = open_source(spec)
+    if source.context.circuit != "adder" or dict(source.context.constraints) != constraints.to_json():
+        raise InputError(f"only adders under --constraints paper compare with the paper's: {spec!r}")
+    return source.front, source.context.width
 
 
-def _print_paper_rows(width: int, rows: list[dict[str, Any]]) -> None:
+def _print_paper_rows(title: str, rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, title=f"{width} bits", title_justify="left")
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     for name in ("ns", "paper um2", "ours um2", "saved %"):
         table.add_column(name, justify="right")
     for row in rows:

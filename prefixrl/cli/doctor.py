@@ -22,6 +22,7 @@ _TOOLS = {
     "sta": ("sign-off: an independent timer", False),
     "openroad": ("placement-aware evaluation", False),
     "iverilog": ("simulating exported testbenches", False),
+    "ghdl": ("reading exported VHDL independently", False),
 }
 _PACKAGES = {
     "torch": ("prefixrl train", "train"),

@@ -11,7 +11,24 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from prefixrl.cli import accuracy, bench, board, cache, doctor, evaluate, export, format, jobs, pareto, pdk, show
+from prefixrl.cli import (
+    accuracy,
+    animate,
+    bench,
+    board,
+    cache,
+    compare,
+    doctor,
+    evaluate,
+    export,
+    format,
+    jobs,
+    leaderboard,
+    pareto,
+    pdk,
+    show,
+    status,
+)
 from prefixrl.errors import PrefixrlError
 from prefixrl.notices import listen
 
@@ -32,8 +49,12 @@ app.command("train", epilog=jobs.TRAIN_EXAMPLE)(jobs.train)
 app.command("search", epilog=jobs.SEARCH_EXAMPLE)(jobs.search)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command("pareto", epilog=pareto.EXAMPLE)(pareto.pareto)
+app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
+app.command("status", epilog=status.EXAMPLE)(status.status)
 app.command("show", epilog=show.EXAMPLE)(show.show)
+app.command("animate", epilog=animate.EXAMPLE)(animate.animate)
 app.command("export", epilog=export.EXAMPLE)(export.export)
+app.command("leaderboard", epilog=leaderboard.EXAMPLE)(leaderboard.leaderboard)
 app.add_typer(pdk.app, name="pdk", epilog=pdk.EXAMPLE)
 app.add_typer(cache.app, name="cache", epilog=cache.EXAMPLE)
 app.add_typer(format.app, name="format", epilog=format.EXAMPLE)

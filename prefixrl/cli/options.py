@@ -92,11 +92,11 @@ class CircuitOptions:
     legalize: LegalizeOption = False
 
     def load(self, spec: str) -> Circuit:
-        """The circuit around the graph that `spec` (a structure's name or a graph file) names."""
+        """The circuit around the graph that `spec` (a structure's name, a graph file or `published:NAME`) names."""
         from prefixrl.circuits import Circuit
-        from prefixrl.graphs import load_graph
+        from prefixrl.designs.source import graph_named
 
-        graph = load_graph(spec, self.width, legalize=self.legalize)
+        graph = graph_named(spec, self.width, legalize=self.legalize)
         return Circuit(self.circuit, graph, carry_in=self.carry_in, carry_out=self.carry_out)
 
 

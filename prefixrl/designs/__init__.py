@@ -8,6 +8,7 @@ from prefixrl.designs.front import FrontPoint, dominates_everywhere, front_of, h
 from prefixrl.designs.pick import pick
 from prefixrl.designs.records import Design, DesignContext
 from prefixrl.designs.run import RunDirectory
+from prefixrl.designs.source import FrontSource, open_source
 from prefixrl.designs.store import DesignStore
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "DesignContext",
     "DesignStore",
     "FrontPoint",
+    "FrontSource",
     "RunDirectory",
     "dominates_everywhere",
     "front_of",
     "hypervolume",
+    "open_source",
     "pick",
     "reference_point",
     "savings",

@@ -17,6 +17,8 @@ from prefixrl.synthesis.pdk import Pdk
 from prefixrl.tools.finder import find_tool
 
 FORMAT = "prefixrl-export-1"
+FAMILY_FORMAT = "prefixrl-export-family-1"
+"""A manifest of several widths: `designs` has one of `FORMAT` for each."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,13 @@ def manifest_document(
     *,
     proofs: Mapping[str, Proof],
     digests: Mapping[str, str],
-    tools: Iterable[str] = ("yosys", "yosys-abc"),
+    stages: int = 0,
     command: str = "",
 ) -> dict[str, object]:
     """The manifest as plain JSON values.
 
     :param digests: SHA-256 in hexadecimal by file name
-    :param tools: names of the programs that took part
+    :param stages: of the RTL's pipeline; the figures are those of the combinational netlist all the same
     """
     graph = circuit.graph
     shape = {"size": graph.size, "depth": graph.depth, "max_fanout": graph.max_fanout}
@@ -74,6 +76,7 @@ def manifest_document(
             "graph": graph.key,
             **shape,
         },
+        **({"pipeline": {"stages": stages, "figures": "of the combinational netlist"}} if stages else {}),
         "ports": [*_ports("input", circuit.inputs), *_ports("output", circuit.outputs)],
         "figures": {
             "delay_ns": figures.delay_ns,
@@ -94,14 +97,20 @@ def manifest_document(
             "dont_use": list(pdk.dont_use),
         },
         "constraints": constraints.to_json(),
-        "proofs": {name: {"method": proof.method, "detail": proof.detail} for name, proof in proofs.items()},
+        "proofs": {name: proof.to_json() for name, proof in proofs.items()},
         "prefixrl": metadata.version("prefixrl"),
         "python": platform.python_version(),
-        "tools": {name: tool.version for name in tools if (tool := find_tool(name)) is not None},
+        "tools": {name: tool.version for name in _tools(proofs) if (tool := find_tool(name)) is not None},
         "command": command,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "files": dict(digests),
     }
+
+
+def _tools(proofs: Mapping[str, Proof]) -> tuple[str, ...]:
+    """The programs that took part: GHDL only where it read something."""
+    read = any("GHDL" in proof.detail for proof in proofs.values())
+    return ("yosys", "yosys-abc", *(("ghdl",) if read else ()))
 
 
 def _ports(direction: str, ports: Iterable[Port]) -> list[dict[str, object]]:

@@ -57,6 +57,8 @@ class DesignContext:
         skipped = {"library", "evaluator_version"}
         if self.pdk_hash and self.pdk_hash == other.pdk_hash:
             skipped.add("pdk")
+        if not (self.pdk_hash and other.pdk_hash):
+            skipped.add("pdk_hash")  # a front.json does not say it
         for each in fields(self):
             if each.name in skipped:
                 continue

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from prefixrl.circuits.kinds import CARRY_KINDS
 from prefixrl.designs.front import FrontPoint, front_of, hypervolume, merged_classical_front, saving_at
 from prefixrl.designs.records import DesignContext
 from prefixrl.graphs.files import graph_document
@@ -18,13 +19,15 @@ def front_document(
 ) -> dict[str, object]:
     """The object that `prefixrl pareto RUN --json` prints and `front.json` holds.
 
-    `library` is there only beside a PDK's name, `evaluator_options` only where some were chosen.
+    `library` is there only where something is stated beside a PDK's name, `evaluator_options` only where some were
+    chosen, `carry_in` and `carry_out` only where they are not what they are by default.
 
     :param reference: (delay_ns, area_um2)
     """
     return {
         "circuit": context.circuit,
         "width": context.width,
+        **_carries(context),
         "pdk": context.pdk,
         **({"library": dict(context.library)} if context.library else {}),
         "evaluator": context.evaluator,
@@ -36,6 +39,12 @@ def front_document(
     }
 
 
+def _carries(context: DesignContext) -> dict[str, bool]:
+    if context.circuit not in CARRY_KINDS or (context.carry_out and not context.carry_in):
+        return {}
+    return {"carry_in": context.carry_in, "carry_out": context.carry_out}
+
+
 def _point_document(point: FrontPoint) -> dict[str, object]:
     return {
         "id": point.id,
@@ -45,6 +54,7 @@ def _point_document(point: FrontPoint) -> dict[str, object]:
         "depth": point.depth,
         "max_fanout": point.max_fanout,
         "graph": graph_document(point.graph),
+        **({"recipe": point.recipe} if point.recipe else {}),
     }
 
 

@@ -165,6 +165,16 @@ class DesignStore:
             raise InputError(f"a design's ID must be the beginning of exactly one evaluation key of the store: {key}")
         return self._design(rows[0])
 
+    def sources(self) -> dict[str, int]:
+        """How many designs each source proposed."""
+        return dict(self._rows("SELECT source, COUNT(*) FROM designs GROUP BY source ORDER BY source"))
+
+    def last_recorded(self) -> tuple[float, float, int]:
+        """When the first and the last design came, in seconds since 1970, and the last one's step; zeros for none."""
+        first = self._rows("SELECT recorded_at FROM designs ORDER BY number LIMIT 1")
+        last = self._rows("SELECT recorded_at, step FROM designs ORDER BY number DESC LIMIT 1")
+        return (first[0][0], *last[0]) if first else (0.0, 0.0, 0)
+
     def failures(self) -> dict[str, int]:
         """How many evaluations failed, by reason, the most frequent first."""
         rows = self._rows(

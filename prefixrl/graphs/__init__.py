@@ -5,7 +5,7 @@ Importing this package is cheap: numba comes in with `prefixrl.graphs.kernels`, 
 """
 
 from prefixrl.graphs.actions import action_count, decode_action, encode_action, free_cell_count, free_cells
-from prefixrl.graphs.drawing import draw_png, draw_svg, draw_text
+from prefixrl.graphs.drawing import draw_dot, draw_png, draw_svg, draw_text
 from prefixrl.graphs.files import (
     graph_document,
     graph_from_cell_map,
@@ -19,6 +19,7 @@ from prefixrl.graphs.files import (
     write_graph,
 )
 from prefixrl.graphs.prefix_graph import MAX_WIDTH, MIN_WIDTH, RULES, Node, PrefixGraph, Rule
+from prefixrl.graphs.shading import Shading
 from prefixrl.graphs.structures import classical_structures, is_structure_name, structure, structure_names
 
 __all__ = [
@@ -28,9 +29,11 @@ __all__ = [
     "Node",
     "PrefixGraph",
     "Rule",
+    "Shading",
     "action_count",
     "classical_structures",
     "decode_action",
+    "draw_dot",
     "draw_png",
     "draw_svg",
     "draw_text",

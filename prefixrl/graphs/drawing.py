@@ -1,7 +1,7 @@
-"""Drawings of a prefix graph: text for a terminal, SVG, PNG.
+"""Drawings of a prefix graph: text for a terminal, SVG, PNG, and Graphviz's DOT.
 
-All three are the field's dot-and-line diagram: one column per bit with the most significant at the left, inputs on
-top, one row per level; a black cell makes generate and propagate, a grey cell (an output) makes generate alone.
+The first three are the field's dot-and-line diagram: one column per bit with the most significant at the left, inputs
+on top, one row per level; a black cell makes generate and propagate, a grey cell (an output) makes generate alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prefixrl.graphs.prefix_graph import PrefixGraph
+    from prefixrl.graphs.shading import Shading
 
 
 def draw_text(graph: PrefixGraph, ascii_only: bool = False) -> str:
@@ -23,23 +24,35 @@ def draw_text(graph: PrefixGraph, ascii_only: bool = False) -> str:
     return draw(graph, ascii_only)
 
 
-def draw_svg(graph: PrefixGraph, title: str = "") -> str:
+def draw_svg(graph: PrefixGraph, title: str = "", shading: Shading | None = None) -> str:
     """The diagram as a self-contained SVG document.
 
     :param title: put above the figures of the graph
+    :param shading: slack, shown by the cells' colours, and the critical path
     """
     from prefixrl.graphs.svg import draw
 
-    return draw(graph, title)
+    return draw(graph, title, shading)
 
 
-def draw_png(graph: PrefixGraph, path: str | Path, title: str = "") -> None:
+def draw_png(graph: PrefixGraph, path: str | Path, title: str = "", shading: Shading | None = None) -> None:
     """Write the diagram as a PNG file.
 
     :param path: the file; its folder must exist
     :param title: put above the figures of the graph
+    :param shading: slack, shown by the cells' colours, and the critical path
     :raises ToolMissing: matplotlib is not installed
     """
     from prefixrl.graphs.png import draw
 
-    draw(graph, Path(path), title)
+    draw(graph, Path(path), title, shading)
+
+
+def draw_dot(graph: PrefixGraph, name: str = "prefix_graph") -> str:
+    """The graph in Graphviz's language, nodes at their bit and level.
+
+    :param name: of the graph, an identifier
+    """
+    from prefixrl.graphs.dot import draw
+
+    return draw(graph, name)

@@ -60,6 +60,7 @@ _KNOWN = {
     "sta": _Known("PREFIXRL_STA", ("sta", "opensta"), ("-version",), "Debian and Ubuntu: apt install opensta"),
     "openroad": _Known("OPENROAD_EXE", ("openroad",), ("-version",), "build OpenROAD or use an image that has it"),
     "iverilog": _Known("PREFIXRL_IVERILOG", ("iverilog",), ("-V",), "Debian and Ubuntu: apt install iverilog"),
+    "ghdl": _Known("PREFIXRL_GHDL", ("ghdl",), ("--version",), "Debian and Ubuntu: apt install ghdl"),
 }
 TOOL_NAMES = tuple(_KNOWN)
 
@@ -67,8 +68,8 @@ TOOL_NAMES = tuple(_KNOWN)
 def find_tool(name: str) -> Tool | None:
     """The program of that name, or None when this machine does not have it.
 
-    An environment variable (PREFIXRL_YOSYS, PREFIXRL_ABC, PREFIXRL_STA, OPENROAD_EXE, PREFIXRL_IVERILOG) overrides
-    the search.
+    An environment variable (PREFIXRL_YOSYS, PREFIXRL_ABC, PREFIXRL_STA, OPENROAD_EXE, PREFIXRL_IVERILOG,
+    PREFIXRL_GHDL) overrides the search.
 
     :raises ToolMissing: the variable is set to something that is not an executable file
     """

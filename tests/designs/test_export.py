@@ -27,6 +27,7 @@ from prefixrl.synthesis.evaluator import Evaluator, make_evaluator
 from prefixrl.synthesis.pdk import load_pdk
 
 PDK = load_pdk("nangate45")
+EVERY_FORMAT = tuple(each for each in FORMATS if each != "wrapper")
 CONSTRAINTS = default_constraints(PDK)
 
 
@@ -60,13 +61,14 @@ def figures(curve: AreaDelayCurve) -> Figures:
 
 def test_every_format(tmp_path: Path, adder: Circuit, netlist: Netlist, figures: Figures) -> None:
     export = export_design(
-        tmp_path / "out", adder, netlist, CONSTRAINTS, PDK, figures, formats=FORMATS, command="prefixrl export run"
+        tmp_path / "out", adder, netlist, CONSTRAINTS, PDK, figures, formats=EVERY_FORMAT, command="prefixrl export run"
     )
     files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert sorted(files) == sorted(
         [
             *("adder.v", "adder.netlist.v", "adder.sdc", "adder.blif", "adder.aig"),
-            *("adder.json", "adder.svg", "adder_tb.v", "manifest.json"),
+            *("adder.json", "adder.svg", "adder_tb.v", "manifest.json", "adder.vhd", "adder.png", "adder.dot"),
+            *("test_adder.py", "adder.core", "prefixrl_choice.v"),
         ]
     )
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
@@ -210,7 +212,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
 
 def test_formats() -> None:
     assert check_formats(["svg", " rtl", "svg", ""]) == ("rtl", "svg")
-    with pytest.raises(InputError, match=r"a format must be one of rtl, .*: vhdl$"):
-        check_formats(["rtl", "vhdl"])
+    with pytest.raises(InputError, match=r"a format must be one of rtl, .*\(did you mean vhdl\?\): vhdll$"):
+        check_formats(["rtl", "vhdll"])
     with pytest.raises(InputError, match=r"at least one format .*: none$"):
         check_formats([])

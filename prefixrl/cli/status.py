@@ -1,0 +1,83 @@
+"""`prefixrl status`: where runs stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from prefixrl.designs.status import RunStatus
+
+EXAMPLE = "Example: prefixrl status runs/demo; prefixrl status runs/* --json"
+
+
+def status(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories, whether their jobs are at work or not.")],
+    json: JsonOption = False,
+) -> None:
+    """Say where runs stand: designs evaluated, budget, rate, front, hypervolume against the classical structures."""
+    from prefixrl.designs.status import run_status
+
+    found = [run_status(path) for path in runs]
+    if json:
+        print_json([each.to_json() for each in found])
+        return
+    for each in found:
+        _print(each)
+
+
+def _print(status: RunStatus) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _rows(status):
+        table.add_row(name, value)
+    console = output_console()
+    console.print(f"{status.run}: {status.state}", highlight=False, markup=False)
+    console.print(table, highlight=False)
+
+
+def _rows(status: RunStatus) -> list[tuple[str, str]]:
+    seed = "" if status.seed is None else f", seed {status.seed}"
+    what = f"{status.width}-bit {status.circuit} on {status.pdk}, judged by {status.evaluator}"
+    share = _share(status)
+    rows = [
+        ("problem", what),
+        ("method", f"{status.method}{seed}"),
+        ("evaluated", f"{status.evaluations:,} designs{share}, {status.per_second:.1f} per second"),
+        ("stored", f"{status.designs:,} designs, {status.failed:,} failed"),
+        ("time", f"{_clock(status.seconds)}, last design {_clock(status.since_last_s)} ago"),
+    ]
+    if status.front:
+        ends = f"fastest {status.fastest_ns:.4f} ns, smallest {status.smallest_um2:.2f} um2"
+        rows.append(("front", f"{status.front} points; {ends}"))
+    if status.hypervolume is not None and status.classical_hypervolume:
+        ratio = status.hypervolume / status.classical_hypervolume
+        rows.append(("hypervolume", f"{status.hypervolume:.3f} ns um2, {ratio:.4f} times the classical structures'"))
+    if status.best_saving_percent is not None:
+        rows.append(("most saved", f"{status.best_saving_percent:.1f} % of the area at equal delay"))
+    if status.checkpoint:
+        rows.append(("checkpoint", status.checkpoint))
+    return rows
+
+
+def _share(status: RunStatus) -> str:
+    if limit := status.budget.get("evaluations"):
+        return f" of {limit:,.0f}"
+    if limit := status.budget.get("time_s"):
+        return f" in {_clock(min(status.seconds, limit))} of {_clock(limit)}"
+    return ""
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
