@@ -33,10 +33,10 @@ from prefixrl.agents.sections import (
 )
 from prefixrl.errors import InputError
 
-BASELINES = ("random", "greedy", "sa", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo")
+BASELINES = ("random", "greedy", "sa", "guided", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo")
 """The methods of `prefixrl search`, see `prefixrl.agents.search`."""
 
-Method = Literal["qlearning", "random", "greedy", "sa", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo"]
+Method = Literal["qlearning", "random", "greedy", "sa", "guided", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo"]
 
 
 class JobConfig(Section):

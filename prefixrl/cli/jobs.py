@@ -23,7 +23,7 @@ TRAIN_EXAMPLE = (
 )
 SEARCH_EXAMPLE = "Example: prefixrl search --method sa --width 16 --evaluations 2000 --out runs/annealed"
 DEFAULT_PRESET = "small"
-METHOD_HELP = "random, greedy, sa, ga, mcts, exhaustive, sb3-dqn or maskable-ppo. Default: sa."
+METHOD_HELP = "random, greedy, sa, guided, ga, mcts, exhaustive, sb3-dqn or maskable-ppo. Default: sa."
 
 
 @dataclass(frozen=True)
