@@ -30,6 +30,8 @@ from prefixrl.errors import InputError
 
 AGENT = "qlearning"
 CONTENDERS = (AGENT, *BASELINES)
+CUT = 0.25
+"""Share of the values that an interquartile mean leaves out at either end."""
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 MARKS = 40
@@ -100,10 +102,6 @@ class _Run:
         """Hypervolume after so many evaluations; the classical structures' before the first."""
         return max(volume for count, volume in self.trace if count <= evaluations or count == 0)
 
-    def needed(self, hypervolume: float) -> float:
-        """Evaluations until the hypervolume was reached, infinite where it was not."""
-        return next((count for count, volume in self.trace if volume >= hypervolume), float("inf"))
-
 
 class _Recorder(LiveView):
     """Keeps what a job tells, and shows nothing."""
@@ -127,9 +125,9 @@ def bench_agents(contest: Contest, tell: Callable[[str], None] = lambda line: No
 
     :param tell: gets a line after every run
     :returns: what was asked, and under `rows` one row per width, method and budget: the interquartile mean of the
-        hypervolume with a bootstrap interval, area saved, seconds, `evaluations_needed` (median over seeds of the
-        evaluations until the mean hypervolume of `against` at this budget was reached; null where most runs did not
-        reach it), and for the largest budget the `curve` [T] over `marks` [T]
+        hypervolume with a bootstrap interval, area saved, seconds, the share of evaluations out of the cache,
+        `evaluations_needed` (those after which the mean over these runs was what `against` ends with at this budget;
+        null where it stays below), and for the largest budget the `curve` [T] over `marks` [T]
     :raises InputError: a width or setting that cannot be run
     """
     runs: dict[tuple[int, str, int], list[_Run]] = {}
@@ -180,7 +178,6 @@ def _start(job: JobConfig, out: Path, view: LiveView) -> JobResult:
 def _row(width: int, method: str, budget: int, runs: Sequence[_Run], goal: float, curve: bool) -> dict[str, Any]:
     volumes = [run.hypervolume for run in runs]
     low, high = bootstrap_interval(volumes)
-    needed = statistics.median(run.needed(goal) for run in runs)
     row: dict[str, Any] = {
         "width": width,
         "method": method,
@@ -189,7 +186,7 @@ def _row(width: int, method: str, budget: int, runs: Sequence[_Run], goal: float
         "low": low,
         "high": high,
         "saved_percent": interquartile_mean([run.saved_percent for run in runs]),
-        "evaluations_needed": needed if np.isfinite(needed) else None,
+        "evaluations_needed": _needed(runs, goal),
         "seconds": statistics.median(run.seconds for run in runs),
         "cached": statistics.fmean(run.cached for run in runs),
         "hypervolumes": volumes,
@@ -201,19 +198,28 @@ def _row(width: int, method: str, budget: int, runs: Sequence[_Run], goal: float
     return row
 
 
+def _needed(runs: Sequence[_Run], goal: float) -> int | None:
+    """Evaluations after which the mean hypervolume of runs reaches a goal; it changes only where one of them does."""
+    counts = sorted({count for run in runs for count, _ in run.trace})
+    reached = (count for count in counts if interquartile_mean([run.at(count) for run in runs]) >= goal)
+    return next(reached, None)
+
+
 def interquartile_mean(values: Iterable[float]) -> float:
     """The mean of the middle half of S values: a quarter of them, rounded down, is left out at either end."""
     from scipy.stats import trim_mean
 
-    return float(trim_mean(np.asarray(list(values), np.float64), 0.25))
+    return float(trim_mean(np.asarray(list(values), np.float64), CUT))
 
 
 def bootstrap_interval(values: Sequence[float]) -> tuple[float, float]:
     """Percentile interval of the interquartile mean, over resamples of S values (Agarwal et al. 2021); repeatable."""
+    from scipy.stats import trim_mean
+
     generator = np.random.default_rng(0)
     sample: NDArray[np.float64] = np.asarray(values, np.float64)
     drawn = sample[generator.integers(len(sample), size=(RESAMPLES, len(sample)))]
-    means = np.array([interquartile_mean(row) for row in drawn])
+    means = trim_mean(drawn, CUT, axis=1)
     tail = 100.0 * (1.0 - CONFIDENCE) / 2.0
     low, high = np.percentile(means, [tail, 100.0 - tail])
     return float(low), float(high)

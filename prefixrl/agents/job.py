@@ -36,6 +36,9 @@ from prefixrl.errors import InputError
 BASELINES = ("random", "greedy", "sa", "guided", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo")
 """The methods of `prefixrl search`, see `prefixrl.agents.search`."""
 
+AGENTS = ("qlearning", "guided")
+"""The methods of `prefixrl train`: what learns, and is ours. `guided` is a search as well, and runs as one."""
+
 Method = Literal["qlearning", "random", "greedy", "sa", "guided", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo"]
 
 

@@ -195,7 +195,7 @@ def _count_children(grid, timing, features):
     squares = 0
     widest = 0
     for m in range(width):
-        for c in range(m):
+        for c in range(m + 1):
             if grid[m, c]:
                 fanout = timing.fanout[m, c]
                 further = max(fanout - 1, 0)
