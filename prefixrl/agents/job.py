@@ -33,10 +33,13 @@ from prefixrl.agents.sections import (
 )
 from prefixrl.errors import InputError
 
-BASELINES = ("random", "greedy", "sa", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo")
+BASELINES = ("random", "greedy", "sa", "guided", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo")
 """The methods of `prefixrl search`, see `prefixrl.agents.search`."""
 
-Method = Literal["qlearning", "random", "greedy", "sa", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo"]
+AGENTS = ("qlearning", "guided")
+"""The methods of `prefixrl train`: what learns, and is ours. `guided` is a search as well, and runs as one."""
+
+Method = Literal["qlearning", "random", "greedy", "sa", "guided", "ga", "mcts", "exhaustive", "sb3-dqn", "maskable-ppo"]
 
 
 class JobConfig(Section):

@@ -45,6 +45,27 @@ class AnnealingConfig(Section):
     temperature_end: float = Field(default=0.002, gt=0, description="last temperature; geometric over the budget")
 
 
+class GuidedConfig(Section):
+    """`guided`: annealing whose edits a learning model proposes. Its walk has the defaults of `sa`."""
+
+    chains: int = Field(default=8, ge=1, le=4096, description="chains side by side")
+    rule: Literal["rederive", "keep"] = Field(default="keep", description="edit rule: rederive or keep")
+    walk: int = Field(default=4, ge=1, description="edits of a chain before it restarts from the front")
+    temperature_start: float = Field(default=0.02, gt=0, description="first temperature")
+    temperature_end: float = Field(default=0.002, gt=0, description="last temperature; geometric over the budget")
+    random_share: float = Field(
+        default=0.15, ge=0, le=1, description="share of edits drawn at random, as sa draws them"
+    )
+    learning_starts: int = Field(default=64, ge=1, description="evaluated edits before the model proposes any")
+    delays: int = Field(default=16, ge=2, le=256, description="delays at which the model predicts the change of area")
+    heads: int = Field(default=4, ge=1, le=64, description="networks of the ensemble; one is believed at a time")
+    hidden: int = Field(default=64, ge=1, le=4096, description="units of each of the two hidden layers")
+    updates: int = Field(default=4, ge=1, description="updates of the model per edit of all chains")
+    batch_size: int = Field(default=64, ge=1, description="edits per update and head")
+    learning_rate: float = Field(default=2e-3, gt=0, description="AdamW step size at first; a fifth of it at the end")
+    weight_decay: float = Field(default=1e-4, ge=0, description="AdamW weight decay")
+
+
 class GeneticConfig(Section):
     """`ga`: NSGA-II with crossover of legal graphs."""
 
@@ -110,6 +131,7 @@ class SearchConfig(Section):
     random: RandomConfig = Field(default_factory=RandomConfig, description="settings of the random walks")
     greedy: GreedyConfig = Field(default_factory=GreedyConfig, description="settings of the descents")
     sa: AnnealingConfig = Field(default_factory=AnnealingConfig, description="settings of the annealing")
+    guided: GuidedConfig = Field(default_factory=GuidedConfig, description="settings of the guided annealing")
     ga: GeneticConfig = Field(default_factory=GeneticConfig, description="settings of the genetic search")
     mcts: TreeSearchConfig = Field(default_factory=TreeSearchConfig, description="settings of the tree search")
     exhaustive: EnumerationConfig = Field(default_factory=EnumerationConfig, description="settings of the enumeration")

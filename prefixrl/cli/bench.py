@@ -140,6 +140,71 @@ def _print_paper_rows(title: str, rows: list[dict[str, Any]]) -> None:
     output_console().print(table)
 
 
+@app.command(
+    "agents", epilog="Example: prefixrl bench agents --method guided --method sa --budget 500 --plot agents.png"
+)
+def agents_command(
+    method: Annotated[
+        list[str] | None, typer.Option("--method", help="qlearning or a baseline; repeatable. Default: guided, sa.")
+    ] = None,
+    width: Annotated[list[int] | None, typer.Option("--width", "-n", help="Bits; repeatable. Default: 16.")] = None,
+    budget: Annotated[
+        list[int] | None, typer.Option("--budget", help="Unique evaluations; repeatable. Default: 250, 500.")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs of each.")] = 3,
+    first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="The others follow it.")] = 0,
+    against: Annotated[
+        str, typer.Option("--against", help="By whose hypervolume evaluations are counted; takes part always.")
+    ] = "sa",
+    preset: Annotated[str, typer.Option("--preset", help="What all jobs begin from.")] = "small",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key.sub=value, any key of the jobs; repeatable.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Hypervolume against evaluations, PNG or SVG.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare agents and searches at equal numbers of unique evaluations: which front after how many?"""
+    from prefixrl.agents.benchmark import Contest, bench_agents
+    from prefixrl.agents.benchmark_plot import check_plot, plot_contest
+
+    methods = list(dict.fromkeys([*(method or ["guided"]), against]))
+    chosen_seeds = range(first_seed, first_seed + seeds)
+    contest = Contest(methods, width or [16], budget or [250, 500], chosen_seeds, against, preset, settings or [])
+    if plot is not None:
+        check_plot(plot)
+    figures = bench_agents(contest, lambda line: typer.echo(line, err=True))
+    if plot is not None:
+        plot_contest(plot, figures)
+    if json:
+        print_json(figures)
+    else:
+        _print_contest(figures)
+
+
+def _print_contest(figures: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    against = figures["against"]
+    typer.echo(f"hypervolume (ns um2): interquartile mean and 95 % interval over seeds {figures['seeds']}")
+    typer.echo(f"equal at: evaluations until the hypervolume was that of {against} in the same row's budget")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("bits", "method", "budget", "hypervolume", "interval", "saved", "equal at", "seconds"):
+        table.add_column(heading, justify="left" if heading == "method" else "right", no_wrap=True)
+    for row in figures["rows"]:
+        needed = row["evaluations_needed"]
+        table.add_row(
+            str(row["width"]),
+            row["method"],
+            f"{row['evaluations']:,}",
+            f"{row['hypervolume']:.3f}",
+            f"{row['low']:.3f}-{row['high']:.3f}",
+            f"{row['saved_percent']:.2f} %",
+            "-" if needed is None else f"{needed:,.0f}",
+            f"{row['seconds']:.0f}",
+        )
+    output_console().print(table)
+
+
 NATIVE_SECTIONS = ("truth", "speed", "quality", "memory")
 
 

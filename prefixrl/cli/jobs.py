@@ -31,7 +31,7 @@ TRAIN_EXAMPLE = (
 )
 SEARCH_EXAMPLE = "Example: prefixrl search --method sa --width 16 --evaluations 2000 --out runs/annealed"
 DEFAULT_PRESET = "small"
-METHOD_HELP = "random, greedy, sa, ga, mcts, exhaustive, sb3-dqn or maskable-ppo. Default: sa."
+METHOD_HELP = "random, greedy, sa, guided, ga, mcts, exhaustive, sb3-dqn or maskable-ppo. Default: sa."
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,13 @@ class JobOptions:
             raise InputError("a job needs a directory for its results, --out DIR: none given")
         return self.out
 
-    def check_resumed(self, run: Path, learning: bool) -> None:
-        """Check what is said of a job to resume: nothing that it has itself, and the command that began it.
+    def check_resumed(self, run: Path, learning: bool) -> str:
+        """Check what is said of a job to resume: nothing that it has itself, and a command that runs its method.
 
+        :return: the method
         :raises InputError: something else
         """
-        from prefixrl.agents.job import load_job
+        from prefixrl.agents.job import AGENTS, BASELINES, load_job
         from prefixrl.designs import RunDirectory
 
         for option, value in (("--preset", self.preset), ("--config", self.config), ("--out", self.out)):
@@ -82,9 +83,10 @@ class JobOptions:
                 rule = "a resumed job has its own description and directory"
                 raise InputError(f"{rule}, {option} cannot be given: {str(value)!r}")
         method = load_job(config=RunDirectory.open(run).config_path).method
-        if (method == "qlearning") != learning:
-            command = "train" if method == "qlearning" else "search"
+        if method not in (AGENTS if learning else BASELINES):
+            command = "search" if learning else "train"
             raise InputError(f"this job was begun by another command and is resumed by 'prefixrl {command}': {run}")
+        return method
 
 
 @dataclass(frozen=True)
@@ -119,13 +121,17 @@ def train(
         raise InputError(f"distributed training is not part of this version, --ray takes only off: {ray!r}")
     _require_torch()
     overrides = _overrides(problem, library, surroundings, chosen, pooling, job.settings)
+    from prefixrl.agents import search as searches
     from prefixrl.agents import training
 
+    # The guided agent learns from the walk that it does, and goes on by walking it again: it runs as a search does.
     if job.resume is not None:
-        job.check_resumed(job.resume, learning=True)
-        result = training.resume(job.resume, job.view(), overrides)
+        guided = job.check_resumed(job.resume, learning=True) == "guided"
+        result = (searches if guided else training).resume(job.resume, job.view(), overrides)
     else:
-        result = training.train(job.new_job(overrides), job.new_folder(), job.view())
+        new = job.new_job(overrides)
+        begin = searches.search if new.method == "guided" else training.train
+        result = begin(new, job.new_folder(), job.view())
     _report(result, json)
 
 

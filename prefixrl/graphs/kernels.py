@@ -28,7 +28,7 @@ _REDERIVE = _RULE_CODES["rederive"]
 
 
 @compiled
-def _close_grid(grid, lower):
+def close_grid(grid, lower):
     """Add missing lower parents to `grid` and count in `lower` [N, N] how often each node is a lower parent."""
     width = grid.shape[0]
     lower[:] = 0
@@ -42,7 +42,7 @@ def _close_grid(grid, lower):
 
 
 @compiled
-def _count_lower(grid, lower):
+def count_lower(grid, lower):
     """Count in `lower` [N, N] how often each cell of a legal grid is a lower parent."""
     width = grid.shape[0]
     lower[:] = 0
@@ -55,7 +55,7 @@ def _count_lower(grid, lower):
 
 
 @compiled
-def _seed_grid(grid, lower, action, rule):
+def seed_grid(grid, lower, action, rule):
     """Put one action into `grid` without closing it; False when the action is none (-1) or redundant.
 
     Under "rederive" only rows below the edited one are taken back to their minimal list: what the edited row and those
@@ -77,7 +77,7 @@ def _seed_grid(grid, lower, action, rule):
     if not adding and grid[row, column] == 0:
         return False
     if not adding or rule == _REDERIVE:
-        _count_lower(grid, lower)
+        count_lower(grid, lower)
         if not adding and lower[row, column] != 0:
             return False
     if rule == _REDERIVE:
@@ -164,8 +164,8 @@ def _step_batch(grids, actions, rule, observations, masks, features):
     lower = np.empty(grids.shape[1:], np.int16)
     level = np.empty(grids.shape[1:], np.int16)
     for b in range(grids.shape[0]):
-        _seed_grid(grids[b], lower, actions[b], rule)
-        _close_grid(grids[b], lower)
+        seed_grid(grids[b], lower, actions[b], rule)
+        close_grid(grids[b], lower)
         _describe(grids[b], lower, level, observations[b], masks[b], features[b])
 
 
@@ -173,9 +173,9 @@ def _step_batch(grids, actions, rule, observations, masks, features):
 def _edit_batch(grids, actions, rule, changed):
     lower = np.empty(grids.shape[1:], np.int16)
     for b in range(grids.shape[0]):
-        changed[b] = _seed_grid(grids[b], lower, actions[b], rule)
+        changed[b] = seed_grid(grids[b], lower, actions[b], rule)
         if changed[b]:
-            _close_grid(grids[b], lower)
+            close_grid(grids[b], lower)
 
 
 @compiled
@@ -185,7 +185,7 @@ def _legalize_batch(grids):
         for m in range(grids.shape[1]):
             grids[b, m, m] = 1
             grids[b, m, 0] = 1
-        _close_grid(grids[b], lower)
+        close_grid(grids[b], lower)
 
 
 @compiled
@@ -197,7 +197,7 @@ def _levels_batch(grids, level):
 @compiled
 def _lower_batch(grids, lower):
     for b in range(grids.shape[0]):
-        _count_lower(grids[b], lower[b])
+        count_lower(grids[b], lower[b])
 
 
 def legalize_(grids: Grids) -> None:

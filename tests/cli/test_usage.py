@@ -32,6 +32,7 @@ COMMANDS = [
     ["bench", "curves"],
     ["bench", "pool"],
     ["bench", "signoff"],
+    ["bench", "agents"],
 ]
 
 

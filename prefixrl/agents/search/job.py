@@ -13,6 +13,7 @@ from prefixrl.agents.search.annealing import annealing
 from prefixrl.agents.search.enumeration import enumeration
 from prefixrl.agents.search.genetic import genetic
 from prefixrl.agents.search.greedy import greedy
+from prefixrl.agents.search.guided import guided
 from prefixrl.agents.search.judge import BudgetUsed, Judge
 from prefixrl.agents.search.random_walk import random_walk
 from prefixrl.agents.search.stable_baselines import maskable_ppo, sb3_dqn
@@ -27,6 +28,7 @@ METHODS: dict[str, SearchMethod] = {
     "random": random_walk,
     "greedy": greedy,
     "sa": annealing,
+    "guided": guided,
     "ga": genetic,
     "mcts": tree_search,
     "exhaustive": enumeration,
