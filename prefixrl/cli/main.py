@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from prefixrl.cli import accuracy, bench, board, cache, doctor, evaluate, export, format, jobs, pareto, pdk, show
+from prefixrl.cli import accuracy, bench, board, cache, doctor, evaluate, export, format, jobs, pareto, pdk, show, unit
 from prefixrl.errors import PrefixrlError
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ app.add_typer(format.app, name="format", epilog=format.EXAMPLE)
 app.command("board", epilog=board.EXAMPLE)(board.board)
 app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
 app.add_typer(accuracy.app, name="accuracy", epilog=accuracy.EXAMPLE)
+app.add_typer(unit.app, name="unit", epilog=unit.EXAMPLE)
 app.add_typer(bench.app, name="bench", epilog=bench.EXAMPLE)
 
 
