@@ -19,7 +19,7 @@ from prefixrl.circuits.generator import logic_network
 from prefixrl.circuits.identifiers import check_identifier
 from prefixrl.circuits.kinds import Circuit
 from prefixrl.circuits.logic import HALF, LogicNetwork
-from prefixrl.circuits.netlist import Netlist
+from prefixrl.circuits.netlist import Gate, Netlist
 from prefixrl.circuits.polarity import FormTable, choose_forms, form_table
 from prefixrl.errors import InputError
 
@@ -44,12 +44,21 @@ def map_structure(circuit: Circuit, library: CellLibrary, module: str | None = N
     module = check_identifier(circuit.default_module if module is None else module)
     if module in library:
         raise InputError(f"a module must not have the name of one of its library's cells: {module!r}")
-    network = logic_network(circuit)
+    return Netlist(module, circuit.inputs, circuit.outputs, map_network(logic_network(circuit), library, polarity))
+
+
+def map_network(network: LogicNetwork, library: CellLibrary, polarity: str = "area") -> tuple[Gate, ...]:
+    """A logic network as gates; nets of ports are called as its inputs and outputs are.
+
+    :param library: needs a NAND2
+    :param polarity: as in `map_structure`
+    :raises InputError: the library has no NAND2, or the policy is unknown
+    """
     table = _table(library)
     forms = choose_forms(network.arrays(), table, polarity).tolist()
     emitter = _Emitter(network, table, forms, Builder(library))
     emitter.emit()
-    return Netlist(module, circuit.inputs, circuit.outputs, tuple(emitter.builder.gates))
+    return tuple(emitter.builder.gates)
 
 
 def _table(library: CellLibrary) -> FormTable:

@@ -28,6 +28,7 @@ from prefixrl.cli import (
     pdk,
     show,
     status,
+    unit,
 )
 from prefixrl.errors import PrefixrlError
 from prefixrl.notices import listen
@@ -61,6 +62,7 @@ app.add_typer(format.app, name="format", epilog=format.EXAMPLE)
 app.command("board", epilog=board.EXAMPLE)(board.board)
 app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
 app.add_typer(accuracy.app, name="accuracy", epilog=accuracy.EXAMPLE)
+app.add_typer(unit.app, name="unit", epilog=unit.EXAMPLE)
 app.add_typer(bench.app, name="bench", epilog=bench.EXAMPLE)
 
 

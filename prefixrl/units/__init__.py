@@ -1,0 +1,1 @@
+"""RTL generators for FP8 and MX arithmetic units around prefix circuits."""

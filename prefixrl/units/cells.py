@@ -1,0 +1,299 @@
+"""A unit as a netlist of library cells: Yosys and ABC map everything but the final adder, which is put in as its own
+structure; each gate knows which of the two it belongs to.
+
+The boundary is the same for every adder, so what differs between two netlists of one unit is the adder alone. Nets are
+bits: every port becomes scalar ports `name_bit`; outputs that are constant have no gate and are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefixrl.circuits import Circuit, Port
+from prefixrl.circuits.identifiers import is_identifier
+from prefixrl.circuits.mapping import map_network
+from prefixrl.circuits.netlist import Gate, Netlist
+from prefixrl.circuits.reference import naive_verilog
+from prefixrl.errors import InputError, ToolError
+from prefixrl.synthesis.native.library import native_library_of
+from prefixrl.synthesis.pdk import Pdk
+from prefixrl.tools.yosys import run_yosys
+from prefixrl.units.folding import folded_network
+from prefixrl.units.prefixes import FINAL
+from prefixrl.units.registry import Built
+
+TIMEOUT_S = 600.0
+_CONSTANTS = {"0": 0, "1": 1, "x": 0}
+
+Bit = str | int
+"""A net: its name, or a constant."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A unit without its final adder.
+
+    :param module: the unit's name
+    :param inputs: nets of all input bits
+    :param outputs: output bit -> net or constant
+    :param gates: mapped
+    :param adder: the final adder's circuit, None where the unit was mapped as a whole
+    :param pins: net of the adder's ports (`a[3]`) -> net or constant
+    """
+
+    module: str
+    inputs: tuple[str, ...]
+    outputs: Mapping[str, Bit]
+    gates: tuple[Gate, ...]
+    adder: Circuit | None
+    pins: Mapping[str, Bit]
+
+
+@dataclass(frozen=True)
+class UnitNetlist:
+    """A unit as cells.
+
+    :param netlist: scalar ports
+    :param adder_gates: how many of its gates, the last ones, are the final adder's
+    """
+
+    netlist: Netlist
+    adder_gates: int
+
+
+def frame_of(built: Built, pdk: Pdk, *, whole: bool = False) -> Frame:
+    """Map a unit, all but its final adder.
+
+    :param whole: map the final adder too, together with everything else
+    :raises InputError: a pipelined unit, or one without a final adder
+    :raises ToolError: Yosys failed
+    """
+    if built.written.latency:
+        raise InputError(f"units are measured without pipeline registers, got {built.parameters.stages} stages")
+    finals = [name for name, role in built.written.roles.items() if role == FINAL]
+    texts = dict(built.written.submodules)
+    if not whole:
+        if len(finals) != 1:
+            raise InputError(f"{built.unit.name} has no final adder to be exchanged, got {len(finals)}")
+        texts[finals[0]] = _black_box(finals[0], built.written.circuits[finals[0]])
+    document = _synthesised("\n".join([built.written.top, *texts.values()]), built.written.name, pdk)
+    reader = _Reader(document["modules"][built.written.name])
+    adders = [] if whole else [cell for cell in reader.cells.values() if cell["type"] == finals[0]]
+    if not whole and len(adders) != 1:
+        raise ToolError(f"Yosys must keep the one final adder, it has {len(adders)}")
+    gates = tuple(reader.gate(cell) for cell in reader.cells.values() if cell["type"] not in finals)
+    return Frame(
+        built.written.name,
+        reader.port_bits("input"),
+        reader.output_bits(),
+        gates,
+        None if whole else built.written.circuits[finals[0]],
+        {} if whole else reader.pins(adders[0]),
+    )
+
+
+def with_structure(frame: Frame, circuit: Circuit, pdk: Pdk, polarity: str = "area") -> UnitNetlist:
+    """The unit with a final adder of a certain structure, mapped as it is.
+
+    :param circuit: of the adder's kind, width and carries
+    """
+    constants = {net: bit for net, bit in frame.pins.items() if isinstance(bit, int)}
+    network, fixed = folded_network(circuit, constants)
+    return _joined(frame, map_network(network, pdk.library(), polarity), fixed)
+
+
+def with_operator(frame: Frame, pdk: Pdk) -> UnitNetlist:
+    """The unit with a final adder of Yosys's making, of a plain `+`."""
+    assert frame.adder is not None
+    circuit = frame.adder
+    ports = (*circuit.inputs, *circuit.outputs)
+    tied = []
+    for port in circuit.inputs:
+        bits = [frame.pins[net] for net in port.bits()]
+        each = [f"1'b{bit}" if isinstance(bit, int) else net for net, bit in zip(port.bits(), bits, strict=True)]
+        tied.append(f".{port.name}({{{', '.join(reversed(each))}}})")
+    tied += [f".{port.name}({port.name})" for port in circuit.outputs]
+    text = "\n".join(
+        [
+            naive_verilog(circuit, "plain"),
+            f"module tied ({', '.join(port.name for port in ports)});",
+            *(f"  input [{port.width - 1}:0] {port.name};" for port in circuit.inputs),
+            *(f"  output [{port.width - 1}:0] {port.name};" for port in circuit.outputs),
+            f"  plain p ({', '.join(tied)});",
+            "endmodule",
+            "",
+        ]
+    ).replace("[0:0] ", "")
+    reader = _Reader(_synthesised(text, "tied", pdk)["modules"]["tied"])
+    names = {f"{name}_{bit}": net for port in ports for bit, net in enumerate(port.bits()) for name in [port.name]}
+    fixed: dict[str, int] = {}
+    copies: list[tuple[str, str]] = []
+    outputs: dict[str, str] = {}
+    for name, bit in reader.output_bits().items():
+        if isinstance(bit, int):
+            fixed[names[name]] = bit
+        elif bit in outputs or bit in names:
+            copies.append((names[name], outputs.get(bit, names.get(bit, bit))))
+        else:
+            outputs[bit] = names[name]
+    renaming = {**names, **outputs}
+    gates = [
+        Gate(
+            gate.cell,
+            tuple((pin, renaming.get(net, net)) for pin, net in gate.inputs),
+            gate.output_pin,
+            renaming.get(gate.output, gate.output),
+        )
+        for gate in (reader.gate(cell) for cell in reader.cells.values())
+    ]
+    return _joined(frame, [*gates, *(_buffer(pdk, source, net) for net, source in copies)], fixed)
+
+
+def as_it_is(frame: Frame) -> UnitNetlist:
+    """A unit that was mapped as a whole."""
+    return UnitNetlist(_netlist(frame, frame.gates, {}), 0)
+
+
+def _joined(frame: Frame, adder: Iterable[Gate], fixed: Mapping[str, int]) -> UnitNetlist:
+    """Put the adder's gates into the frame; what became constant of its outputs is constant beyond."""
+    assert frame.adder is not None
+    outer = {net: bit for net, bit in frame.pins.items() if isinstance(bit, str)}
+    gates = [
+        Gate(
+            gate.cell,
+            tuple((pin, _inner(net, outer)) for pin, net in gate.inputs),
+            gate.output_pin,
+            _inner(gate.output, outer),
+        )
+        for gate in adder
+    ]
+    constants = {outer[net]: value for net, value in fixed.items() if net in outer}
+    return UnitNetlist(_netlist(frame, (*frame.gates, *gates), constants), len(gates))
+
+
+def _inner(net: str, outer: Mapping[str, str]) -> str:
+    return outer.get(net) or "adder_" + net.replace("[", "_").replace("]", "")
+
+
+def _netlist(frame: Frame, gates: Iterable[Gate], constants: Mapping[str, int]) -> Netlist:
+    """Gates as a netlist; nets that are constant become inputs, which costs a driver but no timing."""
+    outputs = {name: net for name, net in frame.outputs.items() if isinstance(net, str) and net not in constants}
+    names: dict[str, str] = {}
+    aliases = []
+    for name, net in outputs.items():
+        if net in names or net in frame.inputs:
+            aliases.append((name, net))
+        else:
+            names[net] = name
+    renamed = [
+        Gate(
+            gate.cell,
+            tuple((pin, names.get(net, net)) for pin, net in gate.inputs),
+            gate.output_pin,
+            names.get(gate.output, gate.output),
+        )
+        for gate in gates
+    ]
+    aliased = {name for name, _ in aliases}
+    read = {net for gate in renamed for _, net in gate.inputs}
+    driven = {gate.output for gate in renamed}
+    inputs = [Port(net, 1) for net in sorted(read - driven)]
+    ports = [Port(name, 1) for name in outputs if name not in aliased and name in driven]
+    return Netlist(frame.module, tuple(inputs), tuple(ports), tuple(renamed))
+
+
+def _buffer(pdk: Pdk, source: str, net: str) -> Gate:
+    match = pdk.library().role("BUF")
+    if match is None:
+        raise InputError(f"a wire between ports needs a BUF cell of the library: {net!r}")
+    return Gate(match.cell.name, ((match.pins[0], source),), match.cell.output, net)
+
+
+def _black_box(name: str, circuit: Circuit) -> str:
+    ports = [f"input [{port.width - 1}:0] {port.name}" for port in circuit.inputs]
+    ports += [f"output [{port.width - 1}:0] {port.name}" for port in circuit.outputs]
+    return f"(* blackbox *)\nmodule {name} ({', '.join(ports)});\nendmodule\n".replace("[0:0] ", "")
+
+
+def _too_large(pdk: Pdk) -> list[str]:
+    """Cells that the native engine does not size: those of many inputs."""
+    known = native_library_of(pdk).number
+    return [name for name in pdk.timed_cells() if name not in known and is_identifier(name)]
+
+
+def _synthesised(text: str, top: str, pdk: Pdk) -> dict[str, Any]:
+    """What Yosys's `synth` and `abc` make of a text, as Yosys's JSON."""
+    with tempfile.TemporaryDirectory(prefix="prefixrl-unit-") as folder:
+        place = Path(folder)
+        (place / "unit.v").write_text(text)
+        (place / "cells.lib").write_text(pdk.sizing_liberty())
+        passes = [
+            "read_verilog unit.v",
+            f"synth -top {top} -flatten -noabc",
+            "check -assert",
+            "read_liberty -lib cells.lib",
+            " ".join(["abc -liberty cells.lib", *(f"-dont_use {cell}" for cell in _too_large(pdk))]),
+            "opt_clean -purge",
+            "write_json unit.json",
+        ]
+        run_yosys("\n".join(passes), cwd=place, timeout_s=TIMEOUT_S)
+        return dict(json.loads((place / "unit.json").read_text()))
+
+
+class _Reader:
+    """One module of Yosys's JSON."""
+
+    def __init__(self, module: dict[str, Any]) -> None:
+        self.cells: dict[str, Any] = module["cells"]
+        self._ports: dict[str, Any] = module["ports"]
+        self._inputs = {
+            bit: f"{name}_{place}"
+            for name, port in self._ports.items()
+            if port["direction"] == "input"
+            for place, bit in enumerate(port["bits"])
+        }
+
+    def net(self, bit: int | str) -> Bit:
+        """The net of a bit."""
+        return _CONSTANTS[bit] if isinstance(bit, str) else self._inputs.get(bit, f"n{bit}")
+
+    def port_bits(self, direction: str) -> tuple[str, ...]:
+        """Scalar ports of a direction."""
+        return tuple(
+            f"{name}_{place}"
+            for name, port in self._ports.items()
+            if port["direction"] == direction
+            for place in range(len(port["bits"]))
+        )
+
+    def output_bits(self) -> dict[str, Bit]:
+        """Scalar output ports and what drives them."""
+        bits = [bit for port in self._ports.values() if port["direction"] == "output" for bit in port["bits"]]
+        return dict(zip(self.port_bits("output"), map(self.net, bits), strict=True))
+
+    def gate(self, cell: dict[str, Any]) -> Gate:
+        """An instance of a library cell."""
+        directions = cell["port_directions"]
+        outputs = [pin for pin in cell["connections"] if directions[pin] == "output"]
+        if len(outputs) != 1 or cell["type"].startswith("$"):
+            raise ToolError(f"every cell of a mapped unit is one of the library, with one output: {cell['type']!r}")
+        pins = [pin for pin in cell["connections"] if directions[pin] == "input"]
+        inputs = tuple((pin, self._name(cell["connections"][pin][0])) for pin in pins)
+        return Gate(cell["type"], inputs, outputs[0], self._name(cell["connections"][outputs[0]][0]))
+
+    def _name(self, bit: int | str) -> str:
+        net = self.net(bit)
+        return net if isinstance(net, str) else f"tie_{net}"
+
+    def pins(self, cell: dict[str, Any]) -> dict[str, Bit]:
+        """An instance's pins, bit by bit: `a[3]` -> net or constant."""
+        found: dict[str, Bit] = {}
+        for pin, bits in cell["connections"].items():
+            for net, bit in zip(Port(pin, len(bits)).bits(), bits, strict=True):
+                found[net] = self.net(bit)
+        return found
