@@ -31,6 +31,7 @@ TRAIN_EXAMPLE = (
 )
 SEARCH_EXAMPLE = "Example: prefixrl search --method sa --width 16 --evaluations 2000 --out runs/annealed"
 DEFAULT_PRESET = "small"
+RAY_HELP = "off: this process; local: a Ray of this machine that ends with the job; HOST:PORT or auto: a Ray cluster."
 METHOD_HELP = "random, greedy, sa, ga, mcts, exhaustive, sb3-dqn or maskable-ppo. Default: sa."
 
 
@@ -111,22 +112,35 @@ def train(
     surroundings: ConstraintOptions,
     chosen: EvaluatorOptions,
     pooling: PoolOptions,
-    ray: Annotated[str, typer.Option("--ray", help="off; local and ADDRESS are not there yet.")] = "off",
+    ray: Annotated[str, typer.Option("--ray", help=RAY_HELP)] = "off",
     json: JsonOption = False,
 ) -> None:
     """Launch a training job, or resume one. Ctrl-C saves and ends; every evaluated design is in the store at once."""
-    if ray != "off":
-        raise InputError(f"distributed training is not part of this version, --ray takes only off: {ray!r}")
     _require_torch()
     overrides = _overrides(problem, library, surroundings, chosen, pooling, job.settings)
+    if job.resume is not None:
+        job.check_resumed(job.resume, learning=True)
+    _report(_train(job, overrides) if ray == "off" else _train_on_ray(job, overrides, ray), json)
+
+
+def _train(job: JobOptions, overrides: list[str]) -> JobResult:
     from prefixrl.agents import training
 
     if job.resume is not None:
-        job.check_resumed(job.resume, learning=True)
-        result = training.resume(job.resume, job.view(), overrides)
-    else:
-        result = training.train(job.new_job(overrides), job.new_folder(), job.view())
-    _report(result, json)
+        return training.resume(job.resume, job.view(), overrides)
+    return training.train(job.new_job(overrides), job.new_folder(), job.view())
+
+
+def _train_on_ray(job: JobOptions, overrides: list[str], address: str) -> JobResult:
+    from prefixrl.synthesis.pool import require_pool
+
+    require_pool("ray")
+    from prefixrl.agents.distributed import training
+
+    if job.resume is not None:
+        return training.resume(job.resume, address, job.view(), overrides)
+    config, folder = job.new_job(overrides), job.new_folder()
+    return training.train(config, folder, address, job.view())
 
 
 @grouped
