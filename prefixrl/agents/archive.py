@@ -65,10 +65,28 @@ class FrontArchive:
                 kept.append(entry)
         if kept == self._entries:
             return False
-        self._entries = kept
-        self._delays = np.array([entry[0] for entry in kept])
-        self._areas = np.array([entry[1] for entry in kept])
+        self._replace(kept)
         return True
+
+    def rows(self) -> list[tuple[float, float, bytes]]:
+        """Delay (ns), area (um2) and packed graph of every point: what `load_rows` takes elsewhere."""
+        return [entry[:3] for entry in self._entries]
+
+    def load_rows(self, rows: Sequence[tuple[float, float, bytes]], width: int) -> None:
+        """Become the archive that gave `rows`.
+
+        :param width: bits of its graphs
+        """
+        known = {packed: graph for _, _, packed, graph in self._entries}
+        for _, _, packed in rows:
+            if packed not in known:
+                known[packed] = PrefixGraph.from_bytes(width, packed)
+        self._replace([(delay_ns, area_um2, packed, known[packed]) for delay_ns, area_um2, packed in rows])
+
+    def _replace(self, entries: list[tuple[float, float, bytes, PrefixGraph]]) -> None:
+        self._entries = entries
+        self._delays = np.array([entry[0] for entry in entries])
+        self._areas = np.array([entry[1] for entry in entries])
 
     def hypervolume(self, reference: tuple[float, float]) -> float:
         """The area (ns um2) dominated within the reference point (delay_ns, area_um2)."""

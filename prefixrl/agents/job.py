@@ -19,6 +19,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError
 
+from prefixrl.agents.ray_section import RayConfig
 from prefixrl.agents.search_sections import SearchConfig
 from prefixrl.agents.sections import (
     AgentConfig,
@@ -57,6 +58,7 @@ class JobConfig(Section):
     search: SearchConfig = Field(default_factory=SearchConfig)
     budget: BudgetConfig = Field(default_factory=lambda: BudgetConfig(evaluations=10_000))
     checkpoint: CheckpointConfig = Field(default_factory=CheckpointConfig)
+    ray: RayConfig = Field(default_factory=RayConfig, description="the roles of a distributed job")
     versions: dict[str, str] = Field(default_factory=dict, description="packages and tools, filled in by the job")
 
     def to_yaml(self) -> str:

@@ -108,6 +108,14 @@ class QLearner:
             planes.append(torch.as_tensor(timing_planes(observations), device=self.device))
         return torch.cat(planes, dim=1)
 
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """The online network's tensors by name, copied: what an actor needs to play by."""
+        return _arrays(self.online)
+
+    def load_weights(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the online network's tensors from another learner of the same networks."""
+        self.online.load_state_dict(_tensors(arrays))
+
     def state(self) -> tuple[dict[str, Any], dict[str, dict[str, NDArray[Any]]]]:
         """What a checkpoint keeps: plain JSON, and arrays by part and name."""
         optimizer = {

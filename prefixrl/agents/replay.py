@@ -79,21 +79,16 @@ class ReplayBuffer:
         next_curves: Sequence[AreaDelayCurve],
         weights: NDArray[np.float64],
     ) -> None:
-        """Keep one transition per environment, over the oldest ones when the ring is full.
+        """Keep one transition per environment; see `pack_transitions`."""
+        self.add_rows(pack_transitions(observations, actions, next_observations, curves, next_curves, weights))
 
-        :param observations: float32 [B, 4, N, N]
-        :param next_observations: the same after the action, before any reset
+    def add_rows(self, rows: Mapping[str, NDArray[Any]]) -> None:
+        """Keep packed transitions, over the oldest ones when the ring is full.
+
+        :param rows: as `pack_transitions` gives them
         """
-        batch = len(actions)
+        batch = len(rows["actions"])
         places = (self.added + np.arange(batch)) % self.capacity
-        rows = {
-            "states": pack_states(observations),
-            "next_states": pack_states(next_observations),
-            "actions": actions,
-            "curves": np.stack([pack_curve(curve) for curve in curves]),
-            "next_curves": np.stack([pack_curve(curve) for curve in next_curves]),
-            "weights": weights,
-        }
         for name, values in rows.items():
             self._columns[name][places] = values
         self.added += batch
@@ -144,6 +139,29 @@ class ReplayBuffer:
         for name, column in self._columns.items():
             column[: len(places)] = arrays[name][places]
         self.size, self.added = len(places), added
+
+
+def pack_transitions(
+    observations: NDArray[np.float32],
+    actions: NDArray[np.int64],
+    next_observations: NDArray[np.float32],
+    curves: Sequence[AreaDelayCurve],
+    next_curves: Sequence[AreaDelayCurve],
+    weights: NDArray[np.float64],
+) -> dict[str, NDArray[Any]]:
+    """One transition per environment as the buffer keeps them, one array [B, ...] per column.
+
+    :param observations: float32 [B, 4, N, N]
+    :param next_observations: the same after the action, before any reset
+    """
+    return {
+        "states": pack_states(observations),
+        "next_states": pack_states(next_observations),
+        "actions": actions,
+        "curves": np.stack([pack_curve(curve) for curve in curves]),
+        "next_curves": np.stack([pack_curve(curve) for curve in next_curves]),
+        "weights": weights,
+    }
 
 
 def pack_states(observations: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +38,15 @@ from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
 from prefixrl.synthesis.evaluator import WITHOUT_EFFORT, effort_options, make_evaluator
 from prefixrl.synthesis.judges import Judgement, check_judge, judge_points, make_judge
 from prefixrl.synthesis.pdk import Pdk
-from prefixrl.synthesis.pool import require_pool
+from prefixrl.synthesis.pool import WorkerPool, require_pool
 from prefixrl.synthesis.service import Evaluation, EvaluationService
 from prefixrl.synthesis.work import EvaluatorSpec
 
 IDLE_STEPS = 20_000
 """Edits in a row without a new design after which a job gives up: a small width has only so many graphs."""
+
+PoolMaker = Callable[[EvaluatorSpec], WorkerPool]
+"""Makes the workers of an evaluator."""
 
 CLASSICAL, FINAL = "classical", "final"
 SHOWN_DELAYS = 5
@@ -94,8 +97,10 @@ class JobSession:
         store: DesignStore,
         setting: tuple[Pdk, Constraints],
         view: LiveView,
+        pool_maker: PoolMaker | None = None,
     ) -> None:
         self.config, self.run, self.store, self.view = config, run, store, view
+        self._pool_maker = pool_maker
         self.scale = RewardScale(config.environment.c_area, config.environment.c_delay)
         self.archive = FrontArchive()
         self.stop = StopRequest()
@@ -119,9 +124,12 @@ class JobSession:
         self.service.listeners.append(self._record)
 
     @classmethod
-    def create(cls, config: JobConfig, out: str | Path, view: LiveView) -> JobSession:
+    def create(
+        cls, config: JobConfig, out: str | Path, view: LiveView, pool_maker: PoolMaker | None = None
+    ) -> JobSession:
         """A new job in a new directory; everything that can be refused is, before anything is written.
 
+        :param pool_maker: makes the workers in place of the pool that the job names
         :raises InputError: a bad width, structure, PDK, evaluator or library; a directory that is not empty
         """
         width = check_width(config.circuit.width)
@@ -134,13 +142,16 @@ class JobSession:
         check_judge(config.evaluator.judge)
         config = resolved(config, pdk, constraints, context.evaluator_version)
         run = RunDirectory.create(out, config.to_yaml())
-        return cls(config, run, DesignStore.create(run.store_path, context), (pdk, constraints), view)
+        return cls(config, run, DesignStore.create(run.store_path, context), (pdk, constraints), view, pool_maker)
 
     @classmethod
-    def resume(cls, path: str | Path, view: LiveView, overrides: Iterable[str] = ()) -> JobSession:
+    def resume(
+        cls, path: str | Path, view: LiveView, overrides: Iterable[str] = (), pool_maker: PoolMaker | None = None
+    ) -> JobSession:
         """The job of a run directory, with every design that it has evaluated so far.
 
         :param overrides: `key.sub=value` texts, such as a larger budget
+        :param pool_maker: as for `create`
         :raises InputError: no run directory, a damaged store, a setting that this machine does not have or that is not
             the one that the job's designs were judged by
         """
@@ -153,7 +164,7 @@ class JobSession:
         require_pool(config.evaluator.pool)
         check_judge(config.evaluator.judge)
         store = DesignStore.open(run.store_path, readonly=False)
-        session = cls(config, run, store, (pdk, constraints), view)
+        session = cls(config, run, store, (pdk, constraints), view, pool_maker)
         if session.store.context.evaluator_version != context.evaluator_version:
             view.message(f"the evaluator's version has changed since the job began: {context.evaluator_version}")
         session._reload()
@@ -361,7 +372,7 @@ class JobSession:
 
     def _judge(self, service: EvaluationService, graphs: Sequence[PrefixGraph]) -> None:
         """Evaluate graphs by a service, a few at a time: each takes seconds, and a person wants to see progress."""
-        chunk = 2 * self.config.evaluator.workers
+        chunk = 2 * service.pool.workers
         for begin in range(0, len(graphs), chunk):
             circuits = [self.circuit_of(graph) for graph in graphs[begin : begin + chunk]]
             self.note(service.evaluate_many(circuits))
@@ -409,12 +420,13 @@ class JobSession:
 
     def _open_service(self, effort: str) -> EvaluationService:
         stated = self.config.evaluator
+        spec = EvaluatorSpec(stated.name, self._pdk, {**effort_options(stated.name, effort), **stated.choices()})
         service = EvaluationService(
-            EvaluatorSpec(stated.name, self._pdk, {**effort_options(stated.name, effort), **stated.choices()}),
+            spec,
             self._constraints,
             self.cache,
             stated.workers,
-            pool=stated.pool,
+            pool=stated.pool if self._pool_maker is None else self._pool_maker(spec),
             timeout_s=stated.timeout_s,
             memory_mib=stated.memory_mib,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +32,7 @@ TRAIN_EXAMPLE = (
 )
 SEARCH_EXAMPLE = "Example: prefixrl search --method sa --width 16 --evaluations 2000 --out runs/annealed"
 DEFAULT_PRESET = "small"
+RAY_HELP = "off: this process; local: a Ray of this machine that ends with the job; HOST:PORT or auto: a Ray cluster."
 METHOD_HELP = "random, greedy, sa, guided, ga, mcts, exhaustive, sb3-dqn or maskable-ppo. Default: sa."
 
 
@@ -113,26 +115,58 @@ def train(
     surroundings: ConstraintOptions,
     chosen: EvaluatorOptions,
     pooling: PoolOptions,
-    ray: Annotated[str, typer.Option("--ray", help="off; local and ADDRESS are not there yet.")] = "off",
+    ray: Annotated[str, typer.Option("--ray", help=RAY_HELP)] = "off",
     json: JsonOption = False,
 ) -> None:
     """Launch a training job, or resume one. Ctrl-C saves and ends; every evaluated design is in the store at once."""
-    if ray != "off":
-        raise InputError(f"distributed training is not part of this version, --ray takes only off: {ray!r}")
     _require_torch()
     overrides = _overrides(problem, library, surroundings, chosen, pooling, job.settings)
-    from prefixrl.agents import search as searches
+    run = job.resume
+    method = job.new_job(overrides).method if run is None else job.check_resumed(run, learning=True)
+    if ray == "off":
+        result = _train_guided(job, overrides) if method == "guided" else _train(job, overrides)
+    else:
+        on_ray = _train_guided_on_ray if method == "guided" else _train_on_ray
+        result = on_ray(job, overrides, ray)
+    _report(result, json)
+
+
+def _train(job: JobOptions, overrides: list[str]) -> JobResult:
     from prefixrl.agents import training
 
-    # The guided agent learns from the walk that it does, and goes on by walking it again: it runs as a search does.
     if job.resume is not None:
-        guided = job.check_resumed(job.resume, learning=True) == "guided"
-        result = (searches if guided else training).resume(job.resume, job.view(), overrides)
-    else:
-        new = job.new_job(overrides)
-        begin = searches.search if new.method == "guided" else training.train
-        result = begin(new, job.new_folder(), job.view())
-    _report(result, json)
+        return training.resume(job.resume, job.view(), overrides)
+    return training.train(job.new_job(overrides), job.new_folder(), job.view())
+
+
+def _train_guided(job: JobOptions, overrides: list[str]) -> JobResult:
+    """The guided agent learns from the walk that it does, and goes on by walking it again: it runs as a search does."""
+    from prefixrl.agents import search as searches
+
+    if job.resume is not None:
+        return searches.resume(job.resume, job.view(), overrides)
+    return searches.search(job.new_job(overrides), job.new_folder(), job.view())
+
+
+def _train_guided_on_ray(job: JobOptions, overrides: list[str], address: str) -> JobResult:
+    """Its model is small and its walk one: of a cluster it takes the evaluators."""
+    from prefixrl.synthesis.pool import require_pool
+
+    require_pool("ray")
+    if address != "local":
+        os.environ["RAY_ADDRESS"] = address
+    return _train_guided(job, [*overrides, "evaluator.pool=ray"])
+
+
+def _train_on_ray(job: JobOptions, overrides: list[str], address: str) -> JobResult:
+    from prefixrl.synthesis.pool import require_pool
+
+    require_pool("ray")
+    from prefixrl.agents.distributed import training
+
+    if job.resume is not None:
+        return training.resume(job.resume, address, job.view(), overrides)
+    return training.train(job.new_job(overrides), job.new_folder(), address, job.view())
 
 
 @grouped

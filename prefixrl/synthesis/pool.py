@@ -62,6 +62,10 @@ class WorkerPool(Protocol):
     """Evaluates units of work side by side; each is tried twice before its failure is an outcome."""
 
     @property
+    def workers(self) -> int:
+        """How many units are evaluated at a time."""
+
+    @property
     def capacity(self) -> int:
         """How many units may be waiting or under way before `submit` blocks."""
 

@@ -1,214 +1,76 @@
 """Workers on a Ray cluster, behind the interface of the other pools.
 
-    RayPool: queue, hands -- JSON text --> WorkerActor (any machine): WorkerProcess --> evaluator, tools
+    RayPool: bounded queue -- a few units --> thread, hand -- Ray --> actor, worker process, tools
 
-An actor does nothing but hold a worker process of its own, so that time-out, memory cap and the end of everything that
-a tool started are those of `ProcessPool`, on the machine where they happen. An actor that dies costs the unit that it
-had one attempt; another one takes its place.
+A thread takes units only while its actor lives, so actors may come and go with their nodes: one that finds no room
+waits for a node, one that dies costs the units that it had one attempt, and they go back to the front of the queue, to
+whichever actor is next. A unit that was with two actors when they died is a failure.
 
-The cluster is the one that this process has joined already, or that `$RAY_ADDRESS` names; else Ray is started on this
-machine, and ended with the last pool. Ray is imported only when a pool is made.
+Quick units travel together, as many as take about as long as the way there and back costs little of.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import os
-import shutil
-import socket
-import tempfile
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from prefixrl.errors import EvaluationFailed, InputError, PrefixrlError, ToolError
 from prefixrl.synthesis.curve import AreaDelayCurve
 from prefixrl.synthesis.pool import (
     DEFAULT_MEMORY_MIB,
     DEFAULT_TIMEOUT_S,
+    MAXIMUM_WORKERS,
     QUEUED_PER_WORKER,
-    LocalPool,
+    WorkOutcome,
     check_limits,
 )
-from prefixrl.synthesis.remote import START_TIMEOUT_S, WorkerProcess
+from prefixrl.synthesis.ray_actor import ActorHand, ActorResources, UnfitNode
+from prefixrl.synthesis.ray_cluster import cluster, living_nodes
 from prefixrl.synthesis.work import EvaluatorSpec, WorkUnit
-from prefixrl.tools.tree import end_tree, own_mark, temporary_folder
-from prefixrl.tools.watchdog import MARK_VARIABLE
 
-_ERRORS: dict[str, type[PrefixrlError]] = {"refused": EvaluationFailed, "input": InputError, "crash": ToolError}
-_STARTS_AT_MOST = 3
-# Beyond the time-out: what the actor itself needs to end a worker, and the way there and back.
-_GRACE_S = 5.0
-_CLOSE_S = 10.0
-_HUNG_CLOSE_S = 2.0
-_POLL_S = 0.5
-_CONNECT_S = 5.0
-# Of setproctitle, which Ray has inside: titles take the place of arguments only.
-_KEEP_ENVIRONMENT = "SPT_NOENV"
-# Ray's sockets lie this deep below its folder, and their paths may have 107 characters (<sys/un.h>).
-_LONGEST_FOLDER = 107 - len("/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store")
+ATTEMPTS = 2
+# One way through Ray takes about 1 ms: units that take less than a fiftieth of this go together.
+_TRIP_S = 0.05
+_UNITS_PER_TRIP = 16
+# Pauses after a start that failed, from the first to the longest.
+_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 10.0
+# Seconds after which an actor that has nothing to do is asked whether it lives.
+_IDLE_S = 3.0
+_CLOSERS = 32
 
 
-class WorkerActor:
-    """The actor: takes and gives JSON texts, raises nothing.
+@dataclass
+class _Task:
+    """A unit on its way."""
 
-    :param specification: of the evaluator, as `EvaluatorSpec.to_json` gives it
-    """
+    unit: WorkUnit
+    future: Future[WorkOutcome] = field(default_factory=Future)
+    attempts: int = 0
+    seconds: float = 0.0
+    begun: bool = False
 
-    def __init__(self, specification: str, timeout_s: float, memory_mib: int) -> None:
-        self._specification = specification
-        self._limits = timeout_s, memory_mib
-        self._worker: WorkerProcess | None = None
-
-    def make_ready(self) -> str:
-        """Have a living worker process: `{"pid": of this actor}`, or an error."""
-        return self._answer(self._make_ready)
-
-    def evaluate(self, unit: str) -> str:
-        """The curve of a unit: `{"curve": [...]}`, or `{"error": kind, "message": one line}`."""
-        return self._answer(lambda: {"curve": self._made().evaluate(WorkUnit.from_json(json.loads(unit))).to_json()})
-
-    def interrupt(self) -> None:
-        """Give up what is under way; comes while `evaluate` runs in another thread."""
-        if self._worker is not None:
-            self._worker.interrupt()
-
-    def close(self) -> None:
-        """End the worker process and all that it started, and remove the folder of this process.
-
-        Ray ends an actor together with its children, among them the watchdog that would do that.
-        """
-        if self._worker is not None:
-            self._worker.close()
-            shutil.rmtree(temporary_folder(), ignore_errors=True)
-
-    def _make_ready(self) -> dict[str, Any]:
-        self._made().make_ready()
-        return {"pid": os.getpid()}
-
-    def _made(self) -> WorkerProcess:
-        if self._worker is None:
-            spec = EvaluatorSpec.from_json(json.loads(self._specification))
-            self._worker = WorkerProcess(spec, *self._limits)
-        return self._worker
-
-    @staticmethod
-    def _answer(work: Callable[[], dict[str, Any]]) -> str:
-        try:
-            answer = work()
-        except PrefixrlError as error:
-            kind = next((kind for kind, known in _ERRORS.items() if isinstance(error, known)), "crash")
-            answer = {"error": kind, "message": (str(error).splitlines() or ["no reason"])[0]}
-        except Exception as error:
-            answer = {"error": "crash", "message": f"{type(error).__name__}: {error}".splitlines()[0]}
-        return json.dumps(answer)
+    def begin(self) -> bool:
+        """Whether it is still wanted; from then on it cannot be cancelled."""
+        self.begun = self.begun or self.future.set_running_or_notify_cancel()
+        return self.begun
 
 
-class ActorHand:
-    """The asking end of an actor, which is started anew when it dies."""
-
-    def __init__(self, specification: str, timeout_s: float, memory_mib: int) -> None:
-        self._arguments = specification, timeout_s, memory_mib
-        self._timeout_s = timeout_s
-        self._actor: Any = None
-        self._ended = False
-        self.pid: int | None = None
-        """Process id of the actor on its machine, while it is known to live."""
-
-    def evaluate(self, unit: WorkUnit) -> AreaDelayCurve:
-        """As `WorkerProcess.evaluate`."""
-        self._make_ready()
-        answer = self._ask("evaluate", self._timeout_s + _GRACE_S, json.dumps(unit.to_json()))
-        return AreaDelayCurve.from_json(answer["curve"])
-
-    def _make_ready(self) -> None:
-        """Have a living actor; that one died while it had nothing to do does not count against the unit that waits."""
-        for attempt in range(_STARTS_AT_MOST):
-            try:
-                self.pid = self._ask("make_ready", START_TIMEOUT_S)["pid"]
-                return
-            except ToolError:
-                if attempt == _STARTS_AT_MOST - 1 or self._ended:
-                    raise
-
-    def _ask(self, method: str, limit_s: float, *arguments: str) -> dict[str, Any]:
-        import ray
-
-        try:
-            if self._actor is None:
-                self._actor = _start_actor(*self._arguments)
-            answer = json.loads(self._wait(getattr(self._actor, method).remote(*arguments), limit_s))
-        except ray.exceptions.RayError as error:
-            self._drop()
-            raise ToolError(f"the actor failed: {type(error).__name__}") from error
-        except ToolError:
-            # Killed at once, an actor leaves the end of its tools to chance; no answer came, so it gets little time.
-            self._end_actor(_HUNG_CLOSE_S)
-            raise
-        if "error" in answer:
-            raise _ERRORS[answer["error"]](answer["message"])
-        return answer
-
-    def _wait(self, reference: Any, limit_s: float) -> str:
-        """The text that an actor answers with."""
-        import ray
-
-        deadline = time.monotonic() + limit_s
-        while time.monotonic() < deadline:
-            if self._ended:
-                raise ToolError("the pool of workers was closed")
-            if ray.wait([reference], timeout=_POLL_S)[0]:
-                text: str = ray.get(reference)
-                return text
-        raise ToolError(f"the actor failed: no answer within {limit_s:g} s")
-
-    def interrupt(self) -> None:
-        """Asked by another thread: start no actor again, and have the present one give up."""
-        self._ended = True
-        if self._actor is not None:
-            self._actor.interrupt.remote()
-
-    def close(self) -> None:
-        """End the actor, its worker and all that this one started."""
-        self._end_actor(_CLOSE_S)
-
-    def _end_actor(self, limit_s: float) -> None:
-        import ray
-
-        if self._actor is not None:
-            with contextlib.suppress(ray.exceptions.RayError):  # what is dead has left nothing
-                ray.get(self._actor.close.remote(), timeout=limit_s)
-        self._drop()
-
-    def _drop(self) -> None:
-        import ray
-
-        actor, self._actor, self.pid = self._actor, None, None
-        if actor is not None:
-            ray.kill(actor)
-
-
-def _start_actor(specification: str, timeout_s: float, memory_mib: int) -> Any:
-    """A new actor, on whatever machine of the cluster has the fewest. Two threads: one works, one can interrupt it."""
-    import ray
-
-    options = {"max_concurrency": 2, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
-    return ray.remote(WorkerActor).options(**options).remote(specification, timeout_s, memory_mib)
-
-
-class RayPool(LocalPool):
+class RayPool:
     """Actors of a Ray cluster with a worker process each. The threads here only wait for them.
 
     :param spec: the evaluator of every worker
-    :param workers: number of actors
+    :param workers: number of actors; `grow` makes them more
     :param timeout_s: seconds of wall clock that one evaluation may take
     :param memory_mib: what one worker and its tools may hold together
     :param queue_size: units that may wait here, beyond those under way
+    :param resources: what each actor takes of the cluster
+    :param report: told one line for every node that cannot do the work, once
     :raises InputError: numbers out of range
     :raises ToolError: there is no cluster to join, and none can be started
     """
@@ -220,127 +82,224 @@ class RayPool(LocalPool):
         timeout_s: float | None = None,
         memory_mib: int | None = None,
         queue_size: int | None = None,
+        *,
+        resources: ActorResources | None = None,
+        report: Callable[[str], None] | None = None,
     ) -> None:
+        _check_workers(workers)
         check_limits(timeout_s, memory_mib)
-        text = json.dumps(spec.to_json())
-        limits = timeout_s or DEFAULT_TIMEOUT_S, memory_mib or DEFAULT_MEMORY_MIB
         queued = QUEUED_PER_WORKER * workers if queue_size is None else queue_size
-        super().__init__(lambda: ActorHand(text, *limits), workers, queued)
-        self._joined = False
-        _cluster.join()
+        if queued < 1:
+            raise InputError(f"the queue of a pool must have room for at least 1: {queue_size}")
+        self.failures: Counter[str] = Counter()
+        """Attempts that ended in a crash, a time-out or too much memory, by what the error begins with."""
+        limits = timeout_s or DEFAULT_TIMEOUT_S, memory_mib or DEFAULT_MEMORY_MIB
+        self._hand_arguments = json.dumps(spec.to_json()), *limits, resources
+        self._report = report
+        self._changed = threading.Condition()
+        self._waiting: deque[_Task] = deque()
+        self._under_way = 0
+        self._unfit: dict[str, str] = {}
+        self._hopeless: UnfitNode | None = None
+        self._closing = False
+        self._hands: list[ActorHand] = []
+        self._threads: list[threading.Thread] = []
+        self._capacity = queued
+        self._room = threading.Semaphore(queued)
+        self._mean_s = _TRIP_S
+        cluster.join()
         self._joined = True
+        self.grow(workers)
+
+    def grow(self, workers: int) -> None:
+        """Have at least so many actors, as the cluster has room for them."""
+        _check_workers(workers)
+        while len(self._threads) < workers and not self._closing:
+            hand = ActorHand(*self._hand_arguments)
+            thread = threading.Thread(target=self._serve, args=(hand,), name="prefixrl-evaluate", daemon=True)
+            with self._changed:
+                self._hands.append(hand)
+                self._threads.append(thread)
+                self._capacity += 1
+            self._room.release()
+            thread.start()
+
+    @property
+    def workers(self) -> int:
+        """Actors that live or wait for a node."""
+        return len(self._threads)
+
+    @property
+    def crashes(self) -> int:
+        """Attempts that ended in a crash, a time-out or too much memory."""
+        return self.failures.total()
+
+    @property
+    def capacity(self) -> int:
+        """See `WorkerPool`."""
+        return self._capacity
+
+    @property
+    def queued(self) -> int:
+        """Units that wait for an actor."""
+        return len(self._waiting)
+
+    @property
+    def under_way(self) -> int:
+        """Units that actors have."""
+        return self._under_way
 
     def pids(self) -> list[int]:
         """Process ids, on their machines, of the actors that are known to live."""
-        with self._lock:
-            found = [hand.pid for hand in self._hands if isinstance(hand, ActorHand)]
-        return [pid for pid in found if pid is not None]
+        return [pid for hand in list(self._hands) if (pid := hand.pid) is not None]
+
+    def nodes(self) -> set[str]:
+        """Ids of the nodes that actors are known to live on."""
+        return {node for hand in list(self._hands) if (node := hand.node) is not None}
+
+    def submit(self, unit: WorkUnit) -> Future[WorkOutcome]:
+        """See `WorkerPool`."""
+        self._room.acquire()
+        task = _Task(unit)
+        task.future.add_done_callback(lambda _: self._room.release())
+        with self._changed:
+            if self._closing:
+                task.future.cancel()
+                raise CancelledError("the pool of workers was closed")
+            self._waiting.append(task)
+            self._changed.notify()
+        if self._hopeless is not None:
+            self._set_aside(self._hopeless)
+        return task.future
+
+    def _serve(self, hand: ActorHand) -> None:
+        """What one thread does: have an actor, have it evaluate."""
+        pause_s = _PAUSE_S
+        while not self._closing:
+            try:
+                hand.make_ready(sorted(self._unfit))
+                pause_s = _PAUSE_S
+            except UnfitNode as error:
+                self._set_aside(error)
+                self._pause(pause_s)
+                continue
+            except ToolError:
+                self._pause(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                continue
+            if tasks := self._take():
+                self._work(hand, tasks)
+
+    def _take(self) -> list[_Task]:
+        """Units to evaluate; none after a while, so that an actor that died meanwhile is replaced."""
+        with self._changed:
+            if not self._waiting and not self._closing:
+                self._changed.wait(_IDLE_S)
+            fair = len(self._waiting) // max(len(self._threads), 1)
+            count = max(1, min(_UNITS_PER_TRIP, int(_TRIP_S / self._mean_s), fair))
+            tasks: list[_Task] = []
+            while self._waiting and len(tasks) < count and not self._closing:
+                # What was with an actor that died may have killed it, and goes alone.
+                if tasks and self._waiting[0].attempts:
+                    break
+                task = self._waiting.popleft()
+                if task.begin():
+                    tasks.append(task)
+                if task.attempts:
+                    break
+            self._under_way += len(tasks)
+            return tasks
+
+    def _work(self, hand: ActorHand, tasks: Sequence[_Task]) -> None:
+        begin = time.monotonic()
+        outcomes: Sequence[AreaDelayCurve | PrefixrlError]
+        try:
+            outcomes = hand.evaluate_many([task.unit for task in tasks])
+        except ToolError as error:
+            outcomes = [error] * len(tasks)
+        except BaseException as error:  # nobody would see it in this thread
+            outcomes = [ToolError(f"the pool failed: {type(error).__name__}: {error}")] * len(tasks)
+        seconds = (time.monotonic() - begin) / len(tasks)
+        with self._changed:
+            self._under_way -= len(tasks)
+            self._mean_s = max(0.9 * self._mean_s + 0.1 * seconds, 1e-4)
+        unfit = next((outcome for outcome in outcomes if isinstance(outcome, InputError)), None)
+        for task, outcome in reversed(list(zip(tasks, outcomes, strict=True))):
+            task.seconds += seconds
+            self._land(task, outcome)
+        if unfit is not None and (node := hand.node) is not None:
+            # Another library or other tools there: the units are fine.
+            hand.close()
+            self._set_aside(UnfitNode(f"a node cannot evaluate, it goes without: {unfit}", node))
+
+    def _land(self, task: _Task, outcome: AreaDelayCurve | PrefixrlError) -> None:
+        """Give an outcome to who waits for it, or the unit another try."""
+        if isinstance(outcome, InputError):
+            with self._changed:
+                self._waiting.appendleft(task)
+            return
+        task.attempts += 1
+        if isinstance(outcome, AreaDelayCurve):
+            result = WorkOutcome(outcome, None, outcome.lasting, task.seconds, task.attempts)
+        elif isinstance(outcome, EvaluationFailed):
+            result = WorkOutcome(None, outcome.reason, True, task.seconds, task.attempts)
+        else:
+            message = str(outcome).splitlines()[0]
+            with self._changed:
+                if self._closing:
+                    task.future.set_exception(CancelledError())
+                    return
+                self.failures[message.partition(":")[0]] += 1
+                if task.attempts < ATTEMPTS:
+                    self._waiting.appendleft(task)
+                    self._changed.notify()
+                    return
+            result = WorkOutcome(None, message, False, task.seconds, task.attempts)
+        task.future.set_result(result)
+
+    def _set_aside(self, error: UnfitNode) -> None:
+        """Use a node no more; where none is left, nothing can be evaluated at all."""
+        with self._changed:
+            known = error.node in self._unfit
+            self._unfit[error.node] = str(error)
+            none_left = set(living_nodes()) <= self._unfit.keys()
+            self._hopeless = error if none_left else None
+            hopeless = list(self._waiting) if none_left else []
+            if none_left:
+                self._waiting.clear()
+        if not known and self._report is not None and not none_left:
+            self._report(str(error))
+        for task in hopeless:
+            if task.begin():
+                task.future.set_exception(InputError(str(error)))
+
+    def _pause(self, seconds: float) -> None:
+        with self._changed:
+            if not self._closing:
+                self._changed.wait_for(lambda: self._closing, seconds)
 
     def close(self) -> None:
         """See `WorkerPool`."""
-        super().close()
+        with self._changed:
+            self._closing = True
+            dropped = list(self._waiting)
+            self._waiting.clear()
+            self._changed.notify_all()
+        for task in dropped:
+            if not task.future.cancel():
+                task.future.set_exception(CancelledError())
+        for hand in self._hands:
+            hand.interrupt()
+        for thread in self._threads:
+            thread.join()
+        if self._hands:
+            with ThreadPoolExecutor(min(_CLOSERS, len(self._hands))) as closers:
+                list(closers.map(ActorHand.close, self._hands))
         if self._joined:
             self._joined = False
-            _cluster.leave()
+            cluster.leave()
 
 
-class _Cluster:
-    """The Ray cluster of this process: started by the first pool if need be, and then ended with the last."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pools = 0
-        self._own_folder: Path | None = None
-        self._mark = ""
-
-    def join(self) -> None:
-        """Be on a cluster; each call needs a `leave`.
-
-        :raises InputError: `$RAY_ADDRESS` names none
-        :raises ToolError: none can be joined or started
-        """
-        import ray
-
-        with self._lock:
-            if not ray.is_initialized():
-                try:
-                    self._start()
-                except InputError:
-                    raise
-                except (OSError, RuntimeError, ValueError) as error:
-                    raise ToolError(f"cannot join or start Ray: {' '.join(str(error).split())[:200]}") from error
-            self._pools += 1
-
-    def _start(self) -> None:
-        import ray
-
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        address = os.environ.get("RAY_ADDRESS")
-        if address:
-            _check_address(address)
-            ray.init(address=address, **quiet)
-            return
-        self._own_folder = folder = _short_folder()
-        self._mark = f"{own_mark()}/{uuid.uuid4().hex}"
-        # Of Ray's processes some outlive a job that is killed by a minute; by the mark our watchdog finds them all.
-        # Ray's agents would write their titles over it (and over a part of the environment that differs each time).
-        marked = {MARK_VARIABLE: self._mark, _KEEP_ENVIRONMENT: "1"}
-        marked |= {"TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
-        with _environment(marked):
-            ray.init(address="local", include_dashboard=False, _temp_dir=str(folder), **quiet)
-
-    def leave(self) -> None:
-        """End the cluster if it is ours and nobody else needs it."""
-        import ray
-
-        with self._lock:
-            self._pools -= 1
-            if self._pools == 0 and self._own_folder is not None:
-                ray.shutdown()
-                end_tree(None, self._mark, _CLOSE_S)
-                shutil.rmtree(self._own_folder, ignore_errors=True)
-                self._own_folder = None
-
-
-def _check_address(address: str) -> None:
-    """Check that somebody listens there: Ray itself takes ten minutes and many lines to find out.
-
-    :raises InputError: nobody does, or it is no address
-    """
-    if address in ("auto", "local"):
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    try:
-        if not host or not port.isdecimal():
-            raise OSError("no HOST:PORT")
-        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
-    except (OSError, OverflowError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"$RAY_ADDRESS must be auto or that of a Ray cluster ({reason}): {address!r}") from error
-
-
-def _short_folder() -> Path:
-    """A new folder that goes with this process, whose path is short enough for sockets in it."""
-    folder = temporary_folder() / "ray"
-    if len(str(folder)) > _LONGEST_FOLDER:
-        return Path(tempfile.mkdtemp(prefix="prefixrl-", dir="/tmp"))
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
-@contextlib.contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
-    """Variables that processes started meanwhile inherit."""
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-_cluster = _Cluster()
+def _check_workers(workers: int) -> None:
+    if not 1 <= workers <= MAXIMUM_WORKERS:
+        raise InputError(f"the number of workers must be from 1 to {MAXIMUM_WORKERS}: {workers}")

@@ -87,6 +87,8 @@ class EvaluationService:
         self.listeners: list[Callable[[Evaluation], None]] = []
         self.evaluations = 0
         self.cache_hits = 0
+        self.shared = 0
+        """Times that somebody asked for what was under way for somebody else."""
         self.failures = 0
         self._first = evaluator_factory()
         self._first_is_pooled = pool == "in-process"
@@ -162,6 +164,7 @@ class EvaluationService:
             entry = self._in_flight.get(key)
             if entry is not None:
                 entry.waiting += 1
+                self.shared += 1
                 return entry
             entry = _InFlight()
             entry.waiting = 1

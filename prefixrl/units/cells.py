@@ -20,7 +20,7 @@ from prefixrl.circuits.mapping import map_network
 from prefixrl.circuits.netlist import Gate, Netlist
 from prefixrl.circuits.reference import naive_verilog
 from prefixrl.errors import InputError, ToolError
-from prefixrl.synthesis.native.library import native_library_of
+from prefixrl.synthesis.native.library_file import native_library_of
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.tools.yosys import run_yosys
 from prefixrl.units.folding import folded_network

@@ -13,7 +13,7 @@ import numpy as np
 from prefixrl.circuits.netlist import Netlist
 from prefixrl.designs.front import nondominated
 from prefixrl.synthesis.constraints import Constraints, default_constraints
-from prefixrl.synthesis.native.library import native_library_of
+from prefixrl.synthesis.native.library_file import native_library_of
 from prefixrl.synthesis.native.netlists import INPUTS, NODES, Net, net_of, netlist_of
 from prefixrl.synthesis.native.sweep import AREA, DELAY, VIOLATIONS, Plan, Special, room_for, sweep
 from prefixrl.synthesis.native.timer import NativeTimer, surroundings

@@ -66,7 +66,6 @@ def test_every_command_has_help_with_an_example(command: list[str], capsys: pyte
         (["search", "--preset", "tiny", "--set", "agent.gama=0.5", "--out", "x"], "agent.gama"),
         (["search", "--preset", "tiny", "--time", "soon", "--out", "x"], "soon"),
         (["search", "--resume", "no-such-run"], "no-such-run"),
-        (["train", "--ray", "local", "--preset", "tiny", "--out", "x"], "local"),
         (["pareto", "no-such-run"], "no-such-run"),
         (["export", "sklansky", "-n", "8", "--out", "x", "--module", "adder; $finish"], "adder; $finish"),
         (["export", "sklansky", "-n", "8", "--out", "x", "--module", "endmodule"], "endmodule"),

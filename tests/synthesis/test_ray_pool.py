@@ -27,7 +27,9 @@ from prefixrl.synthesis.constraints import default_constraints
 from prefixrl.synthesis.evaluator import evaluation_key
 from prefixrl.synthesis.pdk import load_pdk
 from prefixrl.synthesis.pool import WorkerPool, make_pool
-from prefixrl.synthesis.ray_pool import ActorHand, RayPool, WorkerActor, _cluster
+from prefixrl.synthesis.ray_actor import ActorHand, WorkerActor
+from prefixrl.synthesis.ray_cluster import cluster as ray_cluster
+from prefixrl.synthesis.ray_pool import RayPool
 from prefixrl.synthesis.service import EvaluationService
 from prefixrl.synthesis.work import EvaluatorSpec, WorkUnit
 from prefixrl.tools import require_tool
@@ -71,9 +73,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     abc.chmod(0o755)
     before = os.environ.get("PREFIXRL_ABC")
     os.environ["PREFIXRL_ABC"] = str(abc)
-    _cluster.join()
+    ray_cluster.join()
     yield abc
-    _cluster.leave()
+    ray_cluster.leave()
     if before is None:
         del os.environ["PREFIXRL_ABC"]
     else:
@@ -291,7 +293,7 @@ def test_agents_of_ray_keep_the_mark_under_their_titles(cluster: Path) -> None:
         return [child for child in raylet.children() if (child.cmdline() or [""])[0] in titles]
 
     assert gone(lambda: len(titled()) < 2, 30)
-    assert {child.pid for child in (raylet, *titled())} <= set(marked_processes(_cluster._mark))
+    assert {child.pid for child in (raylet, *titled())} <= set(marked_processes(ray_cluster._mark))
 
 
 @pytest.mark.ray
@@ -299,6 +301,6 @@ def test_dead_hand_starts_no_actor_again(cluster: Path) -> None:
     hand = ActorHand("{}", 1.0, 1000)
     hand.interrupt()
     with pytest.raises(ToolError, match="closed"):
-        hand.evaluate(WorkUnit("key", CIRCUITS[0], CONSTRAINTS))
+        hand.evaluate_many([WorkUnit("key", CIRCUITS[0], CONSTRAINTS)])
     hand.close()
     assert temporary_folder().is_dir()
