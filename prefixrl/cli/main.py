@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from prefixrl.cli import bench, board, cache, doctor, evaluate, export, jobs, pareto, pdk, show
+from prefixrl.cli import bench, board, cache, doctor, evaluate, export, jobs, pareto, pdk, show, status
 from prefixrl.errors import PrefixrlError
 from prefixrl.notices import listen
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.command("train", epilog=jobs.TRAIN_EXAMPLE)(jobs.train)
 app.command("search", epilog=jobs.SEARCH_EXAMPLE)(jobs.search)
+app.command("status", epilog=status.EXAMPLE)(status.status)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command("pareto", epilog=pareto.EXAMPLE)(pareto.pareto)
 app.command("show", epilog=show.EXAMPLE)(show.show)

@@ -13,6 +13,7 @@ from prefixrl.cli.main import run
 COMMANDS = [
     ["train"],
     ["search"],
+    ["status"],
     ["evaluate"],
     ["pareto"],
     ["show"],

@@ -98,8 +98,7 @@ def test_whoever_is_killed_another_takes_the_place(tmp_path: Path) -> None:
     assert result.ended_by == "budget"
     designs = designs_of(tmp_path / "run")
     assert [design.reason for design in designs.values() if not design.points] == []
-    deaths = {name: count for name, count in view.snapshots[-1].figures.items() if name.startswith("failed: ")}
-    assert deaths.get("failed: ActorDiedError") == 1
+    assert view.snapshots[-1].figures["lost: actor"] == 1
     assert view.snapshots[-1].figures["actors"] == 2, "another actor has taken the place"
     assert not {process.pid for process in actors_of("")} & set(killed)
 

@@ -139,7 +139,7 @@ def test_nodes_leave_and_join(tmp_path: Path) -> None:
             assert store.count(failed=True) == 0
             assert store.count() > 100
         figures = view.snapshots[-1].figures
-        assert sum(count for name, count in figures.items() if name.startswith("failed: ")) >= 1
+        assert sum(count for name, count in figures.items() if name.startswith("lost: ")) >= 1
     finally:
         import ray
 
