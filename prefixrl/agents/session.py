@@ -23,6 +23,7 @@ from prefixrl.agents.interrupt import StopRequest
 from prefixrl.agents.job import JobConfig, apply_overrides, load_job
 from prefixrl.agents.live import AreaAtDelay, LiveView, Snapshot
 from prefixrl.agents.setting import design_context, load_setting, resolved
+from prefixrl.agents.status import StatusFile
 from prefixrl.circuits import Circuit
 from prefixrl.designs import Design, DesignStore, FrontPoint, RunDirectory, reference_point
 from prefixrl.designs.front import merged_classical_front
@@ -103,6 +104,7 @@ class JobSession:
         self._pool_maker = pool_maker
         self.scale = RewardScale(config.environment.c_area, config.environment.c_delay)
         self.archive = FrontArchive()
+        self._status = StatusFile(run.path)
         self.stop = StopRequest()
         self.source = "train" if config.method == "qlearning" else f"search:{config.method}"
         self.steps = self.evaluations = self.cached = 0
@@ -312,8 +314,10 @@ class JobSession:
             judge.close()
 
     def show(self, phase: str, figures: Mapping[str, float] | None = None, *, force: bool = False) -> None:
-        """Tell the live view where the job stands."""
-        self.view.show(self.snapshot(phase, figures), force=force)
+        """Tell the live view where the job stands, and who looks at the run directory."""
+        snapshot = self.snapshot(phase, figures)
+        self._status.write(snapshot, force)
+        self.view.show(snapshot, force=force)
 
     def snapshot(self, phase: str, figures: Mapping[str, float] | None = None) -> Snapshot:
         """Where the job stands."""

@@ -75,6 +75,42 @@ def pool_command(
     _print("pool of worker processes", bench_pool(seconds), json)
 
 
+RAY_SECTIONS = ("pools", "recovery", "kills", "soak")
+
+
+@app.command("ray", epilog="Example: prefixrl bench ray; prefixrl bench ray --section soak --seconds 1800")
+def ray_command(
+    section: Annotated[
+        list[str] | None,
+        typer.Option("--section", help="pools, recovery, kills or soak; repeatable. Default: all but soak."),
+    ] = None,
+    seconds: Annotated[float, typer.Option("--seconds", help="How long the soak section runs.")] = 300,
+    kills: Annotated[int, typer.Option("--kills", help="Drivers that the kills section kills.")] = 3,
+    width: Annotated[int, typer.Option("--width", "-n", help="Bits of the adders of the pools section.")] = 32,
+    json: JsonOption = False,
+) -> None:
+    """Time evaluators on Ray against the other pools; kill roles and drivers of a job: how long, is anything lost?"""
+    from prefixrl.synthesis.pool import require_pool
+
+    sections = tuple(section or RAY_SECTIONS[:3])
+    unknown = next((name for name in sections if name not in RAY_SECTIONS), None)
+    if unknown is not None:
+        raise InputError(f"a section must be one of {', '.join(RAY_SECTIONS)}: {unknown!r}")
+    if kills < 1 or seconds < 30:
+        raise InputError(f"there must be at least 1 kill, and 30 seconds of soak: {kills}, {seconds:g}")
+    require_pool("ray")
+    from prefixrl.agents.distributed import benchmark
+    from prefixrl.synthesis.ray_benchmark import bench_ray_pool
+
+    measures = {
+        "pools": lambda: bench_ray_pool(width=width),
+        "recovery": benchmark.bench_recovery,
+        "kills": lambda: benchmark.bench_driver_kills(kills),
+        "soak": lambda: benchmark.bench_soak(seconds),
+    }
+    _print("Ray", {name: measures[name]() for name in sections}, json)
+
+
 @app.command("signoff", epilog="Example: prefixrl bench signoff --netlists 50")
 @grouped
 def signoff_command(

@@ -27,8 +27,9 @@ def status(
     if json:
         print_json([each.to_json() for each in found])
         return
-    for each in found:
+    for path, each in zip(runs, found, strict=True):
         _print(each)
+        _print_roles(path)
 
 
 def _print(status: RunStatus) -> None:
@@ -42,6 +43,19 @@ def _print(status: RunStatus) -> None:
     console = output_console()
     console.print(f"{status.run}: {status.state}", highlight=False, markup=False)
     console.print(table, highlight=False)
+
+
+def _print_roles(run: Path) -> None:
+    """What the loop and its roles last said of themselves (`status.json`), where the job wrote it."""
+    from prefixrl.agents.status import NAME, read_status
+
+    if not (run / NAME).is_file():
+        return
+    snapshot, age_s = read_status(run)
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in snapshot.figures.items())
+    output_console().print(
+        f"{snapshot.phase}, {_clock(age_s)} ago{f': {figures}' if figures else ''}", highlight=False, markup=False
+    )
 
 
 def _rows(status: RunStatus) -> list[tuple[str, str]]:

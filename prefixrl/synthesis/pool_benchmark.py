@@ -51,7 +51,7 @@ def bench_pool(seconds: float = 60.0, width: int = 24, pdk: Pdk | None = None, s
         after 5 s), `leftovers` (what the workers left in their temporary folders)
     """
     spec = EvaluatorSpec("yosys", load_pdk() if pdk is None else pdk)
-    graphs = _graphs(width, seed)
+    graphs = distinct_graphs(width, seed)
     rates = [_rate(spec, workers, graphs, seconds * _SPEEDUP_SHARE) for workers in (1, 2)]
     return {
         "width": width,
@@ -63,7 +63,7 @@ def bench_pool(seconds: float = 60.0, width: int = 24, pdk: Pdk | None = None, s
     }
 
 
-def _graphs(width: int, seed: int) -> Iterator[PrefixGraph]:
+def distinct_graphs(width: int, seed: int) -> Iterator[PrefixGraph]:
     """Graphs without end and without repeats: a classical structure with a few random spans."""
     generator = random.Random(seed)
     names = structure_names(width)
@@ -79,7 +79,7 @@ def _graphs(width: int, seed: int) -> Iterator[PrefixGraph]:
             yield graph
 
 
-def _batch(graphs: Iterator[PrefixGraph], count: int) -> list[Circuit]:
+def distinct_circuits(graphs: Iterator[PrefixGraph], count: int) -> list[Circuit]:
     return [Circuit("adder", graph) for graph in itertools.islice(graphs, count)]
 
 
@@ -87,10 +87,10 @@ def _rate(spec: EvaluatorSpec, workers: int, graphs: Iterator[PrefixGraph], seco
     """Curves per second of so many workers, once they run."""
     constraints = default_constraints(spec.pdk)
     with EvaluationService(spec, constraints, workers=workers, pool="processes") as service:
-        service.evaluate_many(_batch(graphs, 8 * workers))
+        service.evaluate_many(distinct_circuits(graphs, 8 * workers))
         begin, before = time.monotonic(), service.evaluations
         while time.monotonic() - begin < seconds:
-            service.evaluate_many(_batch(graphs, _BATCH))
+            service.evaluate_many(distinct_circuits(graphs, _BATCH))
         return (service.evaluations - before) / (time.monotonic() - begin)
 
 
@@ -116,7 +116,7 @@ def _killed(
             begin = time.monotonic()
             with _Murderer(pool, generator) as murderer:
                 while time.monotonic() - begin < seconds:
-                    batch = _batch(graphs, _BATCH)
+                    batch = distinct_circuits(graphs, _BATCH)
                     asked += batch
                     service.evaluate_many(batch)
             elapsed = time.monotonic() - begin

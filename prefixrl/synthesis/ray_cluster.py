@@ -69,6 +69,7 @@ class RayCluster:
         import ray
 
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        _keep_stdout()
         stated = address or os.environ.get("RAY_ADDRESS") or LOCAL
         if stated != LOCAL:
             _check_address(stated, "$RAY_ADDRESS" if address is None else "the address of a cluster")
@@ -103,6 +104,16 @@ class RayCluster:
 
 
 cluster = RayCluster()
+
+
+@contextlib.contextmanager
+def joined(address: str) -> Iterator[None]:
+    """Be on a cluster meanwhile; see `RayCluster.join`."""
+    cluster.join(address)
+    try:
+        yield
+    finally:
+        cluster.leave()
 
 
 def living_nodes() -> list[str]:
@@ -169,6 +180,13 @@ def _short_folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="prefixrl-", dir="/tmp"))
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def _keep_stdout() -> None:
+    """Have Ray print no paragraph on our standard output for every process that dies: the pools count these."""
+    from ray._private import worker
+
+    worker.print_to_stdstream = lambda *_, **__: None
 
 
 @contextlib.contextmanager

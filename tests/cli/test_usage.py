@@ -13,6 +13,7 @@ from prefixrl.cli.main import run
 COMMANDS = [
     ["train"],
     ["search"],
+    ["status"],
     ["evaluate"],
     ["pareto"],
     ["show"],
@@ -31,6 +32,7 @@ COMMANDS = [
     ["bench", "evaluators"],
     ["bench", "curves"],
     ["bench", "pool"],
+    ["bench", "ray"],
     ["bench", "signoff"],
     ["bench", "agents"],
 ]
@@ -53,6 +55,7 @@ def test_every_command_has_help_with_an_example(command: list[str], capsys: pyte
         (["show", "sklanski", "--width", "8"], "sklansky"),
         (["show", "no/such/file.json"], "no/such/file.json"),
         (["show", "sklansky", "--width", "eight"], "eight"),
+        (["bench", "ray", "--section", "speed"], "speed"),
         (["nonsense"], "nonsense"),
         (["show", "sklansky", "--wdith", "8"], "--wdith"),
         (["evaluate", "sklansky", "-n", "8", "--pdk", "no-such-pdk"], "no-such-pdk"),

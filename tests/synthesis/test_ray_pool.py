@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from prefixrl.synthesis.constraints import default_constraints
 from prefixrl.synthesis.evaluator import evaluation_key
 from prefixrl.synthesis.pdk import load_pdk
 from prefixrl.synthesis.pool import WorkerPool, make_pool
-from prefixrl.synthesis.ray_actor import ActorHand, WorkerActor
+from prefixrl.synthesis.ray_actor import ActorHand, UnfitNode, WorkerActor, check_versions, versions
+from prefixrl.synthesis.ray_cluster import RayCluster
 from prefixrl.synthesis.ray_cluster import cluster as ray_cluster
 from prefixrl.synthesis.ray_pool import RayPool
 from prefixrl.synthesis.service import EvaluationService
@@ -222,6 +223,54 @@ def test_worker_with_other_tools_or_no_library_is_found_out(cluster: Path) -> No
     for change in ({"timeout_s": 0.0}, {"memory_mib": 0}, {"workers": 0}):
         with pytest.raises(InputError):
             RayPool(SPEC, **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.ray
+def test_node_without_the_library_is_named_and_nobody_waits_for_it(cluster: Path) -> None:
+    told: list[str] = []
+    nowhere = EvaluatorSpec("yosys", replace(PDK, name="nowhere", liberty=(Path("/no/such.lib"),)))
+    made = RayPool(nowhere, report=told.append)
+    try:
+        # Asked before the node is known to be unfit, and after.
+        for circuit in CIRCUITS[:2]:
+            with pytest.raises(InputError, match=r"node 127\.0\.0\.1 cannot evaluate, it goes without: .*'nowhere'"):
+                made.submit(unit_of(circuit)).result(60)
+        assert told == [], "there is no other node, the error says it"
+    finally:
+        made.close()
+
+
+@pytest.mark.ray
+def test_two_who_ask_for_one_circuit_cost_one_evaluation(cluster: Path) -> None:
+    with EvaluationService(SPEC, CONSTRAINTS, pool="ray") as service, ThreadPoolExecutor(4) as askers:
+        outcomes = list(askers.map(service.evaluate, [CIRCUITS[0]] * 4))
+        assert service.evaluations == 1
+        assert service.shared == 3
+        assert len({outcome.curve for outcome in outcomes}) == 1
+
+
+def test_actor_of_another_version_is_refused_by_its_node() -> None:
+    place = {"node": "n1", "address": "10.0.0.7", "versions": versions()}
+    check_versions(place)
+    place["versions"] = {**versions(), "prefixrl": "0.0.1"}
+    with pytest.raises(
+        UnfitNode, match=r"node 10\.0\.0\.7 must have prefixrl .* \(install it there\): '0\.0\.1'$"
+    ) as caught:
+        check_versions(place)
+    assert caught.value.node == "n1"
+
+
+@pytest.mark.ray
+def test_cluster_of_another_ray_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def differs(**_: object) -> None:
+        raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.9.1\n")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", differs)
+    with pytest.raises(InputError, match=r"same Ray and the same Python, .*Ray: 2\.9\.0 Python: 3\.9\.1.*'auto'$"):
+        RayCluster().join("auto")
 
 
 def test_actor_answers_errors_by_their_kind() -> None:

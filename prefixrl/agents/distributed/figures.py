@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 
 from prefixrl.agents.distributed.messages import Step
 from prefixrl.agents.distributed.troupe import Troupe
@@ -11,6 +11,9 @@ from prefixrl.synthesis.ray_pool import RayPool
 
 WINDOW_S = 20.0
 """Seconds over which rates are taken."""
+
+_ACTORS = {"ActorDiedError": "actor", "the actor failed": "hung", "an actor broke": "broken"}
+_EVALUATORS = {"the actor failed": "eval", "the worker failed": "worker"}
 
 SHOWN_S = 0.25
 
@@ -58,7 +61,8 @@ class RoleFigures:
         edits_per_s, updates_per_s = self._rates()
         service = self._troupe.session.service
         asked = max(self.asked, 1)
-        failures = {f"failed: {kind}": float(count) for kind, count in sorted(self._all_failures(pool).items())}
+        lost = Counter({_ACTORS.get(kind, kind): count for kind, count in self._troupe.deaths.items()})
+        lost += Counter({_EVALUATORS.get(kind, kind): count for kind, count in pool.failures.items()})
         return {
             "actors": float(self._troupe.playing),
             "edits/s": edits_per_s,
@@ -73,11 +77,8 @@ class RoleFigures:
             "stale max": float(max(self._staleness, default=0)),
             "too old": float(self.too_old),
             "let off": float(self.let_off),
-            **failures,
+            **{f"lost: {kind}": float(count) for kind, count in sorted(lost.items())},
         }
-
-    def _all_failures(self, pool: RayPool) -> dict[str, int]:
-        return {**self._troupe.deaths, **pool.failures}
 
     def _rates(self) -> tuple[float, float]:
         """Edits and updates per second, lately."""

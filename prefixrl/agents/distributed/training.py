@@ -9,8 +9,7 @@ evaluated as any others.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,7 @@ from prefixrl.agents.rollout import RolloutState
 from prefixrl.agents.session import JobResult, JobSession
 from prefixrl.agents.training import NO_CHECKPOINT, checkpoint_due, log_figures
 from prefixrl.synthesis.ray_actor import ActorResources
-from prefixrl.synthesis.ray_cluster import cluster
+from prefixrl.synthesis.ray_cluster import joined
 from prefixrl.synthesis.ray_pool import RayPool
 from prefixrl.synthesis.work import EvaluatorSpec
 
@@ -55,7 +54,7 @@ def train(config: JobConfig, out: str | Path, address: str, view: LiveView | Non
     :param address: `local` for a Ray of this machine that ends with the job, else as `ray.init` takes it
     :raises InputError: the job cannot be run as described, or there is no such cluster; nothing was written
     """
-    with view or LiveView() as shown, _joined(address):
+    with view or LiveView() as shown, joined(address):
         evaluators = Evaluators(config, shown)
         with JobSession.create(config, out, shown, evaluators) as session:
             return _run(session, evaluators, None)
@@ -68,22 +67,13 @@ def resume(run: str | Path, address: str, view: LiveView | None = None, override
 
     overrides = list(overrides)
     config = apply_overrides(load_job(config=RunDirectory.open(run).config_path), overrides)
-    with view or LiveView() as shown, _joined(address):
+    with view or LiveView() as shown, joined(address):
         evaluators = Evaluators(config, shown)
         with JobSession.resume(run, shown, overrides, evaluators) as session:
             checkpoint = latest_checkpoint(session.run.checkpoints, shown.message)
             if checkpoint is None:
                 shown.message(NO_CHECKPOINT)
             return _run(session, evaluators, checkpoint)
-
-
-@contextmanager
-def _joined(address: str) -> Iterator[None]:
-    cluster.join(address)
-    try:
-        yield
-    finally:
-        cluster.leave()
 
 
 class Evaluators:
