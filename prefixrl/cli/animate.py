@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prefixrl.cli.common import evaluate_circuits, graph_label
+from prefixrl.cli.common import evaluate_circuits, graph_label, named_graph
 from prefixrl.cli.options import WidthOption
 from prefixrl.errors import InputError
 
@@ -33,14 +33,13 @@ def animate(
 ) -> None:
     """Show the legal edits, one at a time, that turn the first graph into the next: an episode of the environment."""
     from prefixrl.designs.animation import SUFFIXES, write_animation
-    from prefixrl.designs.source import graph_named
     from prefixrl.graphs.episodes import episode
 
     if out.suffix.lower() not in SUFFIXES:
         raise InputError(f"an animation must be a .html or .gif file: {out}")
     if len(graphs) < 2:
         raise InputError(f"an episode needs a graph to begin with and one to end in: {graphs[0]}")
-    steps = episode([graph_named(spec, width) for spec in graphs])
+    steps = episode([named_graph(spec, width) for spec in graphs])
     title = " to ".join(graph_label(spec) for spec in graphs)
     write_animation(out, steps, _curves(steps) if figures else None, f"{steps[0].graph.width} bits: {title}")
     typer.echo(f"wrote {out}: {len(steps) - 1} edits")

@@ -56,6 +56,18 @@ def evaluators_command(
     )
 
 
+@app.command("reports", epilog="Example: prefixrl bench reports --designs 100000")
+def reports_command(
+    designs: Annotated[int, typer.Option("--designs", min=100, help="Designs of the run that is reported.")] = 100_000,
+    width: Annotated[int, typer.Option("--width", "-n", help="Bits of its adders.")] = 32,
+    json: JsonOption = False,
+) -> None:
+    """Time pareto, its report page, status and export on a large run, and weigh its store."""
+    from prefixrl.designs.report_benchmark import bench_reports
+
+    _print(f"reports of a run of {designs} designs of {width} bits", bench_reports(designs, width), json)
+
+
 @app.command("curves", epilog="Example: prefixrl bench curves --json")
 def curves_command(json: JsonOption = False) -> None:
     """Compare the few points of the fast effort's curves with the dense sweeps of the full effort."""

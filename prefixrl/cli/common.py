@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from prefixrl.circuits.kinds import Circuit
+    from prefixrl.graphs import PrefixGraph
     from prefixrl.synthesis.constraints import Constraints
     from prefixrl.synthesis.service import Evaluation
     from prefixrl.synthesis.work import EvaluatorSpec
@@ -30,6 +31,20 @@ def output_console() -> Console:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 80, soft_wrap=False)
+
+
+def named_graph(spec: str, width: int | None, legalize: bool = False) -> PrefixGraph:
+    """The graph that a user names: a structure's name, a graph file, or `published:NAME` with or without `:PICK`.
+
+    :raises InputError: it is none of these, or of another width
+    """
+    if spec.startswith("published:"):
+        from prefixrl.designs.source import graph_named
+
+        return graph_named(spec, width, legalize)
+    from prefixrl.graphs import load_graph  # alone, so that drawing a structure loads nothing heavy
+
+    return load_graph(spec, width, legalize=legalize)
 
 
 def graph_label(spec: str) -> str:

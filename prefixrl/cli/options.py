@@ -94,9 +94,9 @@ class CircuitOptions:
     def load(self, spec: str) -> Circuit:
         """The circuit around the graph that `spec` (a structure's name, a graph file or `published:NAME`) names."""
         from prefixrl.circuits import Circuit
-        from prefixrl.designs.source import graph_named
+        from prefixrl.cli.common import named_graph
 
-        graph = graph_named(spec, self.width, legalize=self.legalize)
+        graph = named_graph(spec, self.width, self.legalize)
         return Circuit(self.circuit, graph, carry_in=self.carry_in, carry_out=self.carry_out)
 
 

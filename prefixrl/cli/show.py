@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from prefixrl.cli.common import print_json
+from prefixrl.cli.common import named_graph, print_json
 from prefixrl.cli.options import JsonOption, LegalizeOption, WidthOption
 
 EXAMPLE = "Example: prefixrl show sklansky --width 16; prefixrl show brent-kung -n 32 --svg brent-kung.svg"
@@ -24,11 +24,10 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Draw a prefix graph as text, SVG or PNG, with its size, depth and fanout."""
-    from prefixrl.designs.source import graph_named
     from prefixrl.files import atomic_write
     from prefixrl.graphs import draw_dot, draw_png, draw_svg, draw_text, graph_document, graph_to_json
 
-    drawn = graph_named(graph, width, legalize=legalize)
+    drawn = named_graph(graph, width, legalize)
     if svg:
         atomic_write(svg, draw_svg(drawn))
     if png:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,11 +25,11 @@ def status(
 
     found = [run_status(path) for path in runs]
     if json:
-        print_json([each.to_json() for each in found])
+        print_json([{**each.to_json(), "live": _live(path)} for path, each in zip(runs, found, strict=True)])
         return
     for path, each in zip(runs, found, strict=True):
         _print(each)
-        _print_roles(path)
+        _print_live(path)
 
 
 def _print(status: RunStatus) -> None:
@@ -45,17 +45,24 @@ def _print(status: RunStatus) -> None:
     console.print(table, highlight=False)
 
 
-def _print_roles(run: Path) -> None:
-    """What the loop and its roles last said of themselves (`status.json`), where the job wrote it."""
+def _live(run: Path) -> dict[str, Any] | None:
+    """What the loop and its roles last said of themselves (`status.json`); None where the job never wrote it."""
     from prefixrl.agents.status import NAME, read_status
 
     if not (run / NAME).is_file():
-        return
+        return None
     snapshot, age_s = read_status(run)
-    figures = ", ".join(f"{name} {value:.4g}" for name, value in snapshot.figures.items())
-    output_console().print(
-        f"{snapshot.phase}, {_clock(age_s)} ago{f': {figures}' if figures else ''}", highlight=False, markup=False
-    )
+    figures = dict(snapshot.figures)
+    return {"phase": snapshot.phase, "seconds_ago": age_s, "steps": snapshot.steps, "figures": figures}
+
+
+def _print_live(run: Path) -> None:
+    live = _live(run)
+    if live is None:
+        return
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in live["figures"].items())
+    told = f"{live['phase']}, {_clock(live['seconds_ago'])} ago"
+    output_console().print(f"{told}: {figures}" if figures else told, highlight=False, markup=False)
 
 
 def _rows(status: RunStatus) -> list[tuple[str, str]]:

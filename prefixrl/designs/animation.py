@@ -97,4 +97,4 @@ def _room(graphs: Sequence[PrefixGraph]) -> tuple[float, float]:
     from prefixrl.graphs.layout import lay_out
 
     layouts = [lay_out(graph) for graph in graphs]
-    return max(20.0, *(each.width for each in layouts)), max(each.height for each in layouts)
+    return max(25.0, *(each.width for each in layouts)), max(each.height for each in layouts)

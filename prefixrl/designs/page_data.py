@@ -27,7 +27,7 @@ from prefixrl.designs.pick import pick
 from prefixrl.designs.published import provenance
 from prefixrl.designs.source import FrontSource, common_classical
 from prefixrl.designs.store import DesignStore
-from prefixrl.errors import InputError, PrefixrlError
+from prefixrl.errors import EvaluationFailed, InputError, PrefixrlError
 from prefixrl.graphs import PrefixGraph, graph_document
 from prefixrl.graphs.shading import STOPS
 from prefixrl.graphs.svg import draw as draw_svg
@@ -54,7 +54,7 @@ class PageData:
         self._drawn: list[dict[str, Any]] = []
         self._curves: list[list[Point]] = []
         self._anatomies: list[dict[str, Any]] = []
-        self._note = "Not taken apart."
+        self._note = "Not among the netlists that this page took apart (--netlists); export it to see it."
         self._cloud: list[Point] = []
         self._classical = {name: curve for name, curve in common_classical(sources).items() if curve}
         self._baseline = merged_classical_front(self._classical)
@@ -196,19 +196,19 @@ class PageData:
                     self._anatomies_of(source, maker, points, chosen)
             except (PrefixrlError, OSError) as error:
                 self._note = f"Netlists could not be made again: {error}"
-        made = len(chosen)
-        if made and made < sum(len(source.front) for source in self._sources):
-            self._note = f"Not among the {made} netlists that this page took apart (--netlists); export it to see it."
         return chosen
 
     def _anatomies_of(
         self, source: FrontSource, maker: Maker, points: list[FrontPoint], chosen: dict[tuple[str, str], int]
     ) -> None:
         for point, known in zip(points, maker.with_recipes(points), strict=True):
-            if known is None:
-                self._note = f"This version of {source.context.evaluator} does not make these netlists any more."
+            try:
+                if known is None:
+                    raise EvaluationFailed("its figures do not come out again")
+                netlist = maker.netlist(known, source.context.circuit)
+            except EvaluationFailed as error:
+                self._note = f"This version of {source.context.evaluator} does not make this netlist any more: {error}"
                 continue
-            netlist = maker.netlist(known, source.context.circuit)
             circuit = source.context.circuit_of(point.graph)
             made = anatomy(netlist, circuit, maker.constraints, maker.pdk)
             chosen[(source.label, point.id)] = len(self._anatomies)

@@ -43,6 +43,8 @@ from prefixrl.synthesis.curve import AreaDelayCurve
 from prefixrl.synthesis.service import Evaluation
 
 REASON_LENGTH = 500
+KEY_DIGITS = 64
+"""Hexadecimal digits of an evaluation key, which is a SHA-256."""
 
 _COLUMNS = (
     *("key", "status", "points", "size", "depth", "max_fanout", "source", "step"),
@@ -160,8 +162,11 @@ class DesignStore:
         :raises InputError: there is no such design, or more than one
         """
         digits = key.lower().partition("-")[0]
-        rows = self._rows(f"{_SELECT_DESIGN} WHERE hex(key) LIKE ? LIMIT 2", (digits.upper() + "%",))
-        if not digits or not set(digits) <= set("0123456789abcdef") or len(rows) != 1:
+        plain = 0 < len(digits) <= KEY_DIGITS and set(digits) <= set("0123456789abcdef")
+        # From the first to the last key that begins so: the index finds it without looking at every row.
+        ends = tuple(bytes.fromhex(digits.ljust(KEY_DIGITS, filler)) for filler in "0f") if plain else ()
+        rows = self._rows(f"{_SELECT_DESIGN} WHERE key BETWEEN ? AND ? LIMIT 2", ends) if plain else []
+        if len(rows) != 1:
             raise InputError(f"a design's ID must be the beginning of exactly one evaluation key of the store: {key}")
         return self._design(rows[0])
 

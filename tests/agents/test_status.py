@@ -38,18 +38,21 @@ def test_a_job_tells_where_it_stands(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert (told.evaluations, told.steps, told.front_size) == (result.evaluations, 160, len(result.front))
     assert told.areas[0].area_um2 is not None
     assert run(["status", str(tmp_path / "run"), "--json"]) == 0
-    printed = json.loads(capsys.readouterr().out)
-    assert (printed["phase"], printed["steps"]) == ("done", 160)
+    (printed,) = json.loads(capsys.readouterr().out)
+    assert (printed["live"]["phase"], printed["live"]["steps"]) == ("done", 160)
     assert run(["status", str(tmp_path / "run")]) == 0
-    assert "| done" in capsys.readouterr().out
+    assert "done, " in capsys.readouterr().out
 
 
 def test_what_is_no_status_is_refused_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["status", str(tmp_path)]) == 2
-    (tmp_path / "config.yaml").write_text("seed: 1\n")
-    with pytest.raises(InputError, match=r"status\.json"):
-        read_status(tmp_path)
+    folder = tmp_path / "run"
+    train(load_job("tiny", overrides=["circuit.width=6", "budget.steps=16"]), folder)
+    capsys.readouterr()
     for text in ("", "{}", "[1]", '{"written_at": 1, "areas": [], "colour": 3}', '{"written_at": "x"}'):
-        (tmp_path / "status.json").write_text(text)
-        assert run(["status", str(tmp_path)]) == 2, text
-    assert len(capsys.readouterr().err.splitlines()) == 6
+        (folder / "status.json").write_text(text)
+        assert run(["status", str(folder)]) == 2, text
+        with pytest.raises(InputError, match=r"status\.json"):
+            read_status(folder)
+    assert len(capsys.readouterr().err.splitlines()) == 5
+    (folder / "status.json").unlink()
+    assert run(["status", str(folder)]) == 0
