@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from prefixrl.agents.search_sections import GuidedConfig
+from prefixrl.errors import PrefixrlError
 
 CHANGE_SCALE = 0.05
 """Changes of log area are a few hundredths; the network's outputs are of order one."""
@@ -110,7 +111,7 @@ class EditModel:
         :param front: log areas [K] of the front, near which precision is wanted
         :param progress: part of the budget used, 0 to 1, which anneals the learning rate
         :return: mean loss of the updates
-        :raises FloatingPointError: the loss is not finite
+        :raises PrefixrlError: the loss is not finite
         """
         self._normalise()
         for group in self._optimizer.param_groups:
@@ -128,7 +129,7 @@ class EditModel:
         errors = nn.functional.smooth_l1_loss(outputs, torch.from_numpy(targets), reduction="none")
         loss = (torch.from_numpy(weights) * errors).mean()
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss of the edit model must be finite: {float(loss.detach())}")
+            raise PrefixrlError(f"the loss of the edit model must be finite: {float(loss.detach())}")
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()

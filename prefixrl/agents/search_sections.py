@@ -60,7 +60,7 @@ class GuidedConfig(Section):
     delays: int = Field(default=16, ge=2, le=256, description="delays at which the model predicts the change of area")
     heads: int = Field(default=4, ge=1, le=64, description="networks of the ensemble; one is believed at a time")
     hidden: int = Field(default=64, ge=1, le=4096, description="units of each of the two hidden layers")
-    updates: int = Field(default=4, ge=1, description="updates of the model per edit of all chains")
+    updates: int = Field(default=12, ge=1, description="updates of the model per edit of all chains")
     batch_size: int = Field(default=64, ge=1, description="edits per update and head")
     learning_rate: float = Field(default=2e-3, gt=0, description="AdamW step size at first; a fifth of it at the end")
     weight_decay: float = Field(default=1e-4, ge=0, description="AdamW weight decay")

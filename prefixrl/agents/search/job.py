@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from prefixrl.agents.search.stable_baselines import maskable_ppo, sb3_dqn
 from prefixrl.agents.search.tree_search import tree_search
 from prefixrl.agents.search_sections import SearchConfig
 from prefixrl.agents.session import JobResult, JobSession
-from prefixrl.errors import InputError
+from prefixrl.errors import InputError, ToolMissing
 
 SearchMethod = Callable[[Judge, SearchConfig, np.random.Generator], None]
 
@@ -63,9 +64,12 @@ def check_method(config: JobConfig) -> None:
     """Refuse a job that is no baseline.
 
     :raises InputError: names the baselines
+    :raises ToolMissing: the guided agent without torch
     """
     if config.method not in METHODS:
         raise InputError(f"the method of a search must be one of {', '.join(METHODS)}: {config.method!r}")
+    if config.method == "guided" and find_spec("torch") is None:
+        raise ToolMissing("this method needs more packages (pip install 'prefixrl[train]'): torch")
 
 
 def _search(session: JobSession) -> JobResult:

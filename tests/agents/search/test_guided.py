@@ -13,6 +13,7 @@ from prefixrl.agents.search import search
 from prefixrl.circuits import Circuit
 from prefixrl.cli.main import run
 from prefixrl.designs import DesignStore
+from prefixrl.errors import ToolMissing
 from prefixrl.synthesis.analytic import AnalyticEvaluator
 from prefixrl.synthesis.constraints import Constraints
 from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
@@ -43,6 +44,15 @@ def test_edits_that_pay_are_found_sooner_than_by_chance(tmp_path: Path, monkeypa
         hits[method] = float(np.mean(np.array(areas[100:]) < min(areas[:100])))
     assert best["guided"] < best["sa"]
     assert hits["guided"] > 1.5 * hits["sa"] > 0
+
+
+def test_without_torch_it_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefixrl.agents.search.job.find_spec", lambda name: None)
+    with pytest.raises(ToolMissing, match="torch"):
+        search(load_job("guided16"), tmp_path / "run", LiveView(quiet=True))
+    assert not (tmp_path / "run").exists()
 
 
 def test_it_is_trained_and_resumed_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
