@@ -25,7 +25,6 @@ from prefixrl.synthesis.pool import (
     DEFAULT_MEMORY_MIB,
     DEFAULT_TIMEOUT_S,
     MAXIMUM_WORKERS,
-    QUEUED_PER_WORKER,
     WorkOutcome,
     check_limits,
 )
@@ -34,8 +33,11 @@ from prefixrl.synthesis.ray_cluster import cluster, living_nodes
 from prefixrl.synthesis.work import EvaluatorSpec, WorkUnit
 
 ATTEMPTS = 2
-# One way through Ray takes about 1 ms: units that take less than a fiftieth of this go together.
-_TRIP_S = 0.05
+QUEUED_PER_ACTOR = 32
+"""Units that wait for each actor: two full trips of quick ones."""
+# One way through Ray takes about 1 ms, and several times that on a machine that is busy: as many units go together as
+# take about so long.
+_TRIP_S = 0.1
 _UNITS_PER_TRIP = 16
 # Pauses after a start that failed, from the first to the longest.
 _PAUSE_S = 0.2
@@ -88,7 +90,7 @@ class RayPool:
     ) -> None:
         _check_workers(workers)
         check_limits(timeout_s, memory_mib)
-        queued = QUEUED_PER_WORKER * workers if queue_size is None else queue_size
+        queued = QUEUED_PER_ACTOR * workers if queue_size is None else queue_size
         if queued < 1:
             raise InputError(f"the queue of a pool must have room for at least 1: {queue_size}")
         self.failures: Counter[str] = Counter()

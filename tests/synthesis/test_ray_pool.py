@@ -30,7 +30,7 @@ from prefixrl.synthesis.pool import WorkerPool, make_pool
 from prefixrl.synthesis.ray_actor import ActorHand, UnfitNode, WorkerActor, check_versions, versions
 from prefixrl.synthesis.ray_cluster import RayCluster
 from prefixrl.synthesis.ray_cluster import cluster as ray_cluster
-from prefixrl.synthesis.ray_pool import RayPool
+from prefixrl.synthesis.ray_pool import QUEUED_PER_ACTOR, RayPool
 from prefixrl.synthesis.service import EvaluationService
 from prefixrl.synthesis.work import EvaluatorSpec, WorkUnit
 from prefixrl.tools import require_tool
@@ -136,7 +136,7 @@ def test_the_curves_are_those_of_this_process_whoever_is_killed(cluster: Path, t
     ):
         assert isinstance(there.pool, RayPool)
         assert isinstance(there.pool, WorkerPool)
-        assert there.pool.capacity == 2 + 2 * pools.QUEUED_PER_WORKER
+        assert there.pool.capacity == 2 + 2 * QUEUED_PER_ACTOR
         there.listeners.append(lambda evaluation: stored.update([evaluation.key]))
         first = there.evaluate_many(CIRCUITS)
         actors = there.pool.pids()

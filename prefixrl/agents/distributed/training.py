@@ -8,6 +8,7 @@ evaluated as any others.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from prefixrl.agents.live import LiveView
 from prefixrl.agents.rollout import RolloutState
 from prefixrl.agents.session import JobResult, JobSession
 from prefixrl.agents.training import NO_CHECKPOINT, checkpoint_due, log_figures
+from prefixrl.errors import ToolError
 from prefixrl.synthesis.ray_actor import ActorResources
 from prefixrl.synthesis.ray_cluster import joined
 from prefixrl.synthesis.ray_pool import RayPool
@@ -54,10 +56,13 @@ def train(config: JobConfig, out: str | Path, address: str, view: LiveView | Non
     :param address: `local` for a Ray of this machine that ends with the job, else as `ray.init` takes it
     :raises InputError: the job cannot be run as described, or there is no such cluster; nothing was written
     """
-    with view or LiveView() as shown, joined(address):
-        evaluators = Evaluators(config, shown)
-        with JobSession.create(config, out, shown, evaluators) as session:
-            return _run(session, evaluators, None)
+    with (
+        view or LiveView() as shown,
+        joined(address),
+        Evaluators(config, shown) as evaluators,
+        JobSession.create(config, out, shown, evaluators) as session,
+    ):
+        return _run(session, evaluators, None)
 
 
 def resume(run: str | Path, address: str, view: LiveView | None = None, overrides: Iterable[str] = ()) -> JobResult:
@@ -67,17 +72,22 @@ def resume(run: str | Path, address: str, view: LiveView | None = None, override
 
     overrides = list(overrides)
     config = apply_overrides(load_job(config=RunDirectory.open(run).config_path), overrides)
-    with view or LiveView() as shown, joined(address):
-        evaluators = Evaluators(config, shown)
-        with JobSession.resume(run, shown, overrides, evaluators) as session:
-            checkpoint = latest_checkpoint(session.run.checkpoints, shown.message)
-            if checkpoint is None:
-                shown.message(NO_CHECKPOINT)
-            return _run(session, evaluators, checkpoint)
+    with (
+        view or LiveView() as shown,
+        joined(address),
+        Evaluators(config, shown) as evaluators,
+        JobSession.resume(run, shown, overrides, evaluators) as session,
+    ):
+        checkpoint = latest_checkpoint(session.run.checkpoints, shown.message)
+        if checkpoint is None:
+            shown.message(NO_CHECKPOINT)
+        return _run(session, evaluators, checkpoint)
 
 
 class Evaluators:
     """Makes the evaluators of a job, as many as the cluster has processors for; one pool at a time.
+
+    A context manager: meanwhile it looks now and then whether nodes have joined.
 
     :param config: the job
     :param view: told of nodes that cannot evaluate
@@ -86,7 +96,21 @@ class Evaluators:
     def __init__(self, config: JobConfig, view: LiveView) -> None:
         self.config, self.view = config, view
         self.pool: RayPool | None = None
-        self._looked_at = self._alone_since = time.monotonic()
+        self._alone_since = time.monotonic()
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._look_often, name="prefixrl-nodes", daemon=True)
+
+    def __enter__(self) -> Evaluators:
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watch.join()
+
+    def _look_often(self) -> None:
+        while not self._over.wait(GROW_S):
+            self.look()
 
     def __call__(self, spec: EvaluatorSpec) -> RayPool:
         """Evaluators of a kind; those made before make room for them."""
@@ -114,9 +138,8 @@ class Evaluators:
     def look(self) -> None:
         """Have more of them where nodes have joined; tell a person where there has been none for long."""
         now = time.monotonic()
-        if self.pool is None or now - self._looked_at < GROW_S:
+        if self.pool is None:
             return
-        self._looked_at = now
         self.pool.grow(self.wanted())
         if self.pool.pids():
             self._alone_since = now
@@ -128,6 +151,16 @@ class Evaluators:
 
 
 def _run(session: JobSession, evaluators: Evaluators, checkpoint: Checkpoint | None) -> JobResult:
+    import ray
+
+    try:
+        return _run_here(session, evaluators, checkpoint)
+    except ray.exceptions.RayError as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+        raise ToolError(f"the cluster failed ({reason}), go on with --resume {session.run.path}") from error
+
+
+def _run_here(session: JobSession, evaluators: Evaluators, checkpoint: Checkpoint | None) -> JobResult:
     learning = Learning(session, np.random.default_rng(np.random.SeedSequence(session.config.seed).spawn(2)[1]))
     states = _states(session, [] if checkpoint is None else learning.load(checkpoint))
     with Troupe(session, states) as troupe:
@@ -164,7 +197,6 @@ def _learn(session: JobSession, learning: Learning, troupe: Troupe, evaluators: 
             else:
                 troupe.explore(epsilon)
             # Tell, and save.
-            evaluators.look()
             assert evaluators.pool is not None
             figures = {**losses, "epsilon": epsilon}
             told = roles.figures(evaluators.pool)

@@ -91,7 +91,19 @@ class Troupe:
         import ray
 
         version = 0 if self.orders is None else self.orders.version + 1
-        self.orders = Orders(version, [ray.put(policy)], epsilon)
+        try:
+            reference = ray.put(policy)
+        except ray.exceptions.RayError as error:
+            if self.orders is None:
+                raise
+            self.deaths["no room"] += 1
+            if self.deaths["no room"] == 1:
+                self.session.view.message(
+                    "the driver's node has no room for new weights, actors play by old ones; "
+                    f"free its disk or give ray start a larger --object-store-memory: {type(error).__name__}"
+                )
+            return
+        self.orders = Orders(version, [reference], epsilon)
         self._ordered.set()
 
     def explore(self, epsilon: float) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from ray_samples import Watching, actors_of, gone, small_job
 
 from prefixrl.agents import training as alone
 from prefixrl.agents.checkpoint import latest_checkpoint
-from prefixrl.agents.live import LiveView
+from prefixrl.agents.live import LiveView, Snapshot
 from prefixrl.cli.main import run
 from prefixrl.designs import Design, DesignStore
 from prefixrl.synthesis.ray_cluster import cluster
@@ -174,6 +175,63 @@ def test_a_full_store_ends_the_job_with_its_reason(tmp_path: Path, monkeypatch: 
         train(small_job("budget.steps=2000"), tmp_path / "run", "local", Watching())
     assert len(designs_of(tmp_path / "run")) >= 30
     assert gone(lambda: actors_of("EnvironmentActor"))
+
+
+class _Impatient(Watching):
+    """Presses Ctrl-C twice when it is told something: nothing goes on, and so nothing can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = threading.Event()
+
+    def show(self, snapshot: Snapshot, force: bool = False) -> None:
+        assert snapshot.phase == "classical structures"
+        self.waiting.set()
+
+    def message(self, text: str) -> None:
+        super().message(text)
+        # Before that, the interrupt would hit the import of something, and leave half of it.
+        assert self.waiting.wait(60)
+        for _ in range(2):
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.slow
+def test_a_cluster_without_room_for_evaluators_says_what_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefixrl.agents.distributed import training
+
+    monkeypatch.setattr(training, "GROW_S", 0.2)
+    monkeypatch.setattr(training, "LONELY_S", 1.0)
+    view = _Impatient()
+    with pytest.raises(KeyboardInterrupt):
+        training.train(small_job("ray.evaluator_resources={licence: 1}"), tmp_path / "run", "local", view)
+    assert view.messages[0].endswith("add one or ask for less: {'CPU': 0.0, 'licence': 1.0}")
+
+
+def test_weights_that_find_no_room_leave_the_actors_with_old_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    from prefixrl.agents.distributed.training import train
+
+    put, kept = ray.put, []
+
+    def full(value: object) -> object:
+        if len(kept) >= 2:
+            raise ray.exceptions.ObjectStoreFullError("full")
+        kept.append(put(value))
+        return kept[-1]
+
+    monkeypatch.setattr(ray, "put", full)
+    view = Watching()
+    assert train(small_job("budget.steps=200"), tmp_path / "run", "local", view).ended_by == "budget"
+    assert len(view.messages) == 1
+    assert "actors play by old ones" in view.messages[0]
+    assert view.snapshots[-1].figures["lost: no room"] >= 1
 
 
 def test_nothing_listens_but_on_loopback_and_strangers_need_the_token() -> None:
