@@ -27,7 +27,7 @@ from prefixrl.synthesis.evaluator import Evaluator, make_evaluator
 from prefixrl.synthesis.pdk import load_pdk
 
 PDK = load_pdk("nangate45")
-EVERY_FORMAT = tuple(each for each in FORMATS if each != "wrapper")
+EVERY_FORMAT = tuple(each for each in FORMATS if each not in ("wrapper", "placement"))
 CONSTRAINTS = default_constraints(PDK)
 
 
