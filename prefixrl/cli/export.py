@@ -69,7 +69,8 @@ def export(
         str | None,
         typer.Option(
             "--format",
-            help="Some of rtl,vhdl,netlist,blif,aiger,json,svg,png,dot,testbench,cocotb,fusesoc,yosys-choice,wrapper. "
+            help="Some of rtl,vhdl,netlist,blif,aiger,json,svg,png,dot,testbench,cocotb,fusesoc,placement,"
+            "yosys-choice,wrapper. "
             "Default: rtl,netlist,json,svg,testbench.",
         ),
     ] = None,

@@ -36,9 +36,11 @@ from prefixrl.designs.export_files import (
     shading_of,
 )
 from prefixrl.designs.manifest import FAMILY_FORMAT, Figures, manifest_document
+from prefixrl.designs.placement import placement_of
 from prefixrl.errors import InputError, PrefixrlError
 from prefixrl.files import atomic_write
 from prefixrl.synthesis.constraints import Constraints
+from prefixrl.synthesis.curve import CurvePoint
 from prefixrl.synthesis.evaluator import has_wires
 from prefixrl.synthesis.pdk import Pdk
 
@@ -166,6 +168,7 @@ def export_design(
         raise InputError(f"a wrapper is written by export_family, in front of modules with other names: {name!r}")
     assert netlist.module == name, (netlist.module, name)
     member = Member(circuit, netlist, figures, constraints, pdk)
+    _check_placement([member], asked)
     made = _make(member, asked, stages, clock_period_ns)
     if "yosys-choice" in asked:
         _add_choice(made, [circuit])
@@ -194,6 +197,7 @@ def export_family(
     asked = check_formats(formats, stages)
     circuits = [member.circuit for member in members]
     check_family(circuits)
+    _check_placement(members, asked)
     each_of = tuple(each for each in asked if each not in _OF_A_FAMILY)
     names: dict[str, str] = {}
     proofs: dict[str, Proof] = {}
@@ -244,13 +248,15 @@ def _make(member: Member, asked: Sequence[str], stages: int, period_ns: float | 
     drawn = "svg" in asked or "png" in asked
     shading = shading_of(netlist, circuit, member.constraints, member.pdk) if drawn else None
     for each in asked:
-        if each not in ("fusesoc", *_OF_A_FAMILY):
+        if each not in ("fusesoc", "placement", *_OF_A_FAMILY):
             text = content(each, circuit, netlist, made.rtl, shading, stages, member.title)
             _add(made, each, file_name(each, module), text)
     if "vhdl" in asked:
         made.proofs["vhdl"] = prove_vhdl(made.contents[made.names["vhdl"]].decode(), module, circuit, stages)
     if "aiger" in asked:
         made.proofs["aiger"] = prove_aiger(made.contents[made.names["aiger"]], module, circuit)
+    if "placement" in asked:
+        _add_placement(made, member)
     if "fusesoc" in asked:
         _add(made, "fusesoc", file_name("fusesoc", module), core_file(module, member.title, made.names))
     if not stages:
@@ -261,6 +267,24 @@ def _make(member: Member, asked: Sequence[str], stages: int, period_ns: float | 
 def _add(made: _Made, wanted: str, name: str, text: str | bytes) -> None:
     made.names[wanted] = name
     made.contents[name] = _bytes(text)
+
+
+def _add_placement(made: _Made, member: Member) -> None:
+    figures, module = member.figures, member.netlist.module
+    point = CurvePoint(figures.delay_ns, figures.area_um2, figures.recipe)
+    for ending, text in placement_of(member.circuit, member.constraints, point, member.pdk, module).items():
+        name = "placement" if ending == ".def" else f"placement{ending}"
+        _add(made, name, f"{module}{ending}", text)
+
+
+def _check_placement(members: Sequence[Member], asked: Sequence[str]) -> None:
+    """Only who placed a design has a placement of it.
+
+    :raises InputError: one was evaluated otherwise
+    """
+    other = next((each.figures.evaluator for each in members if each.figures.evaluator != "openroad"), None)
+    if "placement" in asked and other is not None:
+        raise InputError(f"a placement is there of designs that openroad evaluated, this one was judged by: {other}")
 
 
 def _add_choice(made: _Made, circuits: Sequence[Circuit]) -> None:

@@ -39,6 +39,7 @@ _FILES = {
     "testbench": "{}_tb.v",
     "cocotb": "test_{}.py",
     "fusesoc": "{}.core",
+    "placement": "{}.def",
     "yosys-choice": CHOICE_FILE,
     "wrapper": "{}.v",
     "sdc": "{}.sdc",
@@ -46,7 +47,7 @@ _FILES = {
 FORMATS = tuple(each for each in _FILES if each != "sdc")
 DEFAULT_FORMATS = ("rtl", "netlist", "json", "svg", "testbench")
 PIPELINE_FORMATS = ("rtl", "json", "svg", "testbench")
-COMBINATIONAL = ("netlist", "blif", "aiger")
+COMBINATIONAL = ("netlist", "blif", "aiger", "placement")
 """Formats that a pipeline cannot have: its registers are the flow's that it goes into."""
 _NEED_RTL = ("testbench", "cocotb", "fusesoc", "wrapper")
 

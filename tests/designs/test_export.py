@@ -15,7 +15,7 @@ from prefixrl.circuits import Circuit
 from prefixrl.circuits.netlist import Netlist
 from prefixrl.circuits.proof import ProofFailed
 from prefixrl.designs import export as export_module
-from prefixrl.designs.export import FORMATS, check_folder, check_formats, export_design
+from prefixrl.designs.export import FORMATS, Member, check_folder, check_formats, export_design, export_family
 from prefixrl.designs.manifest import Figures
 from prefixrl.errors import InputError, PrefixrlError
 from prefixrl.graphs import PrefixGraph
@@ -27,7 +27,7 @@ from prefixrl.synthesis.evaluator import Evaluator, make_evaluator
 from prefixrl.synthesis.pdk import load_pdk
 
 PDK = load_pdk("nangate45")
-EVERY_FORMAT = tuple(each for each in FORMATS if each != "wrapper")
+EVERY_FORMAT = tuple(each for each in FORMATS if each not in ("wrapper", "placement"))
 CONSTRAINTS = default_constraints(PDK)
 
 
@@ -216,3 +216,60 @@ def test_formats() -> None:
         check_formats(["rtl", "vhdll"])
     with pytest.raises(InputError, match=r"at least one format .*: none$"):
         check_formats([])
+
+
+def family(evaluator: Evaluator, *widths: int) -> list[Member]:
+    members = []
+    for width in widths:
+        circuit = Circuit("adder", structure("brent-kung", width))
+        point = evaluator.evaluate(circuit, CONSTRAINTS).smallest
+        netlist = evaluator.realize(circuit, CONSTRAINTS, point, f"sum_{width}")
+        figures = Figures(point.delay_ns, point.area_um2, "yosys", "1", point.recipe)
+        members.append(Member(circuit, netlist, figures, CONSTRAINTS, PDK))
+    return members
+
+
+def test_a_family_behind_one_face(tmp_path: Path, evaluator: Evaluator) -> None:
+    export = export_family(
+        tmp_path / "out", family(evaluator, 4, 6), "sum", formats=["netlist", "wrapper", "yosys-choice"]
+    )
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {
+        *(f"sum_{width}{suffix}" for width in (4, 6) for suffix in (".v", ".netlist.v", ".sdc")),
+        *("sum.v", "prefixrl_choice.v", "manifest.json"),
+    }
+    assert set(export.proofs) == {"rtl:4", "netlist:4", "rtl:6", "netlist:6", "wrapper", "yosys-choice"}
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["widths"] == [4, 6]
+    claimed = {**manifest["files"], **manifest["designs"][0]["files"], **manifest["designs"][1]["files"]}
+    assert claimed.keys() == names - {"manifest.json"}
+    for name, digest in claimed.items():
+        assert hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest() == digest
+
+
+def test_a_family_with_one_wrong_member_writes_nothing(tmp_path: Path, evaluator: Evaluator) -> None:
+    first, second = family(evaluator, 4, 6)
+    place = next(i for i, gate in enumerate(second.netlist.gates) if gate.cell == "NAND2_X1")
+    gates = list(second.netlist.gates)
+    gates[place] = gates[place]._replace(cell="NOR2_X1")
+    wrong = replace(second, netlist=replace(second.netlist, gates=tuple(gates)))
+    with pytest.raises(ProofFailed):
+        export_family(tmp_path / "out", [first, wrong], "sum", formats=["rtl", "wrapper"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipeline_is_rtl_alone(tmp_path: Path, adder: Circuit, netlist: Netlist, figures: Figures) -> None:
+    export = export_design(tmp_path, adder, netlist, CONSTRAINTS, PDK, figures, stages=2)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("adder.v", "adder.json", "adder.svg", "adder_tb.v", "manifest.json"),
+    }
+    assert export.manifest["pipeline"] == {"stages": 2, "figures": "of the combinational netlist"}
+    assert export.proofs["rtl"].method == "cec+latency"
+
+
+def test_drawings_show_slack(tmp_path: Path, adder: Circuit, netlist: Netlist, figures: Figures) -> None:
+    export_design(tmp_path, adder, netlist, CONSTRAINTS, PDK, figures, formats=["svg"])
+    text = (tmp_path / "adder.svg").read_text()
+    assert "slack 0 ns" in text
+    assert 'class="critical"' in text
+    assert "8-bit adder" in text

@@ -58,7 +58,7 @@ function ticks(low, high, count) {
 class Chart {
   constructor(svg, width, height, x, y, labels) {
     this.svg = svg; this.width = width; this.height = height; this.xRange = x; this.yRange = y;
-    this.left = 62; this.right = 18; this.top = 14; this.bottom = 42;
+    this.left = 62; this.right = 34; this.top = 14; this.bottom = 42;
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.replaceChildren();
     const end = height - this.bottom;
@@ -133,7 +133,8 @@ function drawFront() {
     if (!hidden.has(run.label)) chart.stairs(run.front.map((each) => [each.d, each.a]), `stroke:${runColour(place)};stroke-width:2`);
   });
   marks = [];
-  for (const each of shown) {
+  // Ours last, so that they lie on top.
+  for (const each of [...shown].sort((one, other) => (one.run !== undefined) - (other.run !== undefined))) {
     if (!chart.inside(each.d, each.a)) continue;
     const ours = each.run !== undefined;
     const fill = ours ? runColour(each.run) : structureColour(each.structure);
