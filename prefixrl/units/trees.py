@@ -1,10 +1,10 @@
 """Compressor trees: many bits by column become two rows, by full adders that always take the bits that come first.
 
-This is the three-greedy method (Oklobdzija, Villeger, Liu 1996; Stelling and others 1998 prove its kind of choice best
-for each column): in every column, from the lowest, the three earliest bits go into a full adder until at most two are
-left; the sum stays in the column, the carry goes to the next one. Of a full adder's operands the latest is wired to the
-input whose path is shortest. A column with three bits too few for a full adder keeps what it has: the final adder takes
-one or two bits a column.
+This is the three-greedy method (Oklobdzija, Villeger, Liu 1996; Stelling and others 1998 show how good its choices are):
+in every column, from the lowest, the three earliest bits go into a full adder until two are left; the sum stays in the
+column, the carry goes to the next one. Of a full adder's operands the latest is wired to the input whose path is
+shortest. A column of an odd number of bits first has its two earliest in a half adder: a full adder at the end instead
+would leave one bit, but wait for the carry of the column below, and all columns for each other.
 """
 
 from __future__ import annotations
@@ -100,8 +100,13 @@ class Columns:
 
 
 def _compress(module: UnitModule, bits: list[Word]) -> list[Word]:
-    """Leave at most two bits in a column; the carries."""
+    """Leave two bits in a column that has more; the carries."""
     carries = []
+    if len(bits) > 2 and len(bits) % 2:
+        bits.sort(key=_arrival)
+        total, carry = module.half_adder(*bits[:2])
+        bits[:2] = [total]
+        carries.append(carry)
     while len(bits) > 2:
         # Stable, so that equal arrivals give the same tree always.
         bits.sort(key=_arrival)

@@ -177,5 +177,5 @@ def test_dot_against_fractions() -> None:
 
 
 def test_structures_of_other_widths_are_refused() -> None:
-    with pytest.raises(InputError, match=r"role 'final' has 7 bits and needs a graph of that width, got 8"):
-        build_unit("fp8_mul", plan=PrefixPlan("sklansky", {"final": structure("sklansky", 8)}))
+    with pytest.raises(InputError, match=r"role 'final' has 7 bits and needs a graph of that width, got 9"):
+        build_unit("fp8_mul", plan=PrefixPlan("sklansky", {"final": structure("sklansky", 9)}))
