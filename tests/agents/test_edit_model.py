@@ -10,7 +10,7 @@ from prefixrl.agents.search_sections import GuidedConfig
 from prefixrl.errors import PrefixrlError
 
 INPUTS = 6
-SETTINGS = GuidedConfig(delays=4, hidden=16, learning_starts=8, updates=2)
+SETTINGS = GuidedConfig(delays=4, hidden=16, learning_starts=8, updates=4)
 FRONT = np.zeros(4, np.float32)
 
 
@@ -21,7 +21,7 @@ def _examples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return rows * np.float32([1, 10, 100, 1, 1, 1]) + np.float32(5), changes
 
 
-def _trained(seed: int, count: int = 500) -> EditModel:
+def _trained(seed: int, count: int = 600) -> EditModel:
     model = EditModel(INPUTS, SETTINGS, np.random.default_rng(seed))
     for row, change in zip(*_examples(count, seed=1), strict=True):
         model.remember(row, FRONT, change)
