@@ -10,6 +10,8 @@ import typer
 from prefixrl.cli.common import output_console, print_json
 from prefixrl.cli.options import JsonOption, grouped
 from prefixrl.cli.unit_options import PlanOptions, UnitOptions, build
+from prefixrl.cli.unit_report import report_command
+from prefixrl.cli.unit_task import task_command
 
 if TYPE_CHECKING:
     from prefixrl.units.registry import Built
@@ -19,6 +21,10 @@ EXAMPLE = "Example: prefixrl unit build mx_dot --format e4m3 --out mx; prefixrl 
 app = typer.Typer(
     help="FP8 and MX arithmetic units built around prefix circuits.", no_args_is_help=True, rich_markup_mode=None
 )
+app.command(
+    "report", epilog="Example: prefixrl unit report fp8_mul --ours runs/mul; prefixrl unit report int8_dot -k 4"
+)(report_command)
+app.command("task", epilog="Example: prefixrl unit task mx_dot --out mx_dot.yaml")(task_command)
 UnitArgument = Annotated[str, typer.Argument(metavar="UNIT", help="A unit's name, see 'prefixrl unit list'.")]
 
 

@@ -119,7 +119,7 @@ def completed(
     :raises InputError: a parameter that the unit does not know, a format that is none, a number out of range
     """
     for name in given.changed:
-        if name not in (*takes, "stages"):
+        if name not in (*takes, "stages") and getattr(given, name) != defaults.get(name):
             known = ", ".join((*takes, "stages"))
             raise InputError(f"{unit} takes {known}{near_miss(name, takes)}, got {name}")
     missing = {name: value for name, value in defaults.items() if getattr(given, name) is None}

@@ -1,7 +1,7 @@
 """Compressor trees: many bits by column become two rows, by full adders that always take the bits that come first.
 
-The three-greedy method (Oklobdzija, Villeger, Liu 1996; Stelling and others 1998 show how good its choices are):
-in every column, from the lowest, the three earliest bits go into a full adder until two are left; the sum stays in the
+The three-greedy method (Oklobdzija, Villeger, Liu 1996; how good its choices are: Stelling and others 1998): in
+every column, from the lowest, the three earliest bits go into a full adder until two are left; the sum stays in the
 column, the carry goes to the next one. Of a full adder's operands the latest is wired to the input whose path is
 shortest. A column of an odd number of bits first has its two earliest in a half adder: a full adder at the end instead
 would leave one bit, but wait for the carry of the column below, and all columns for each other.

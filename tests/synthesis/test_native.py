@@ -144,7 +144,7 @@ def test_a_recipe_of_another_circuit() -> None:
 
 
 def test_what_cannot_be() -> None:
-    with pytest.raises(InputError, match="effort must be one of fast, full: 'slow'"):
+    with pytest.raises(InputError, match="effort must be one of fast, medium, full: 'slow'"):
         NativeEvaluator(PDK, "slow")
     with pytest.raises(InputError, match="wires must be one of none, datapath: 'long'"):
         NativeEvaluator(PDK, wires="long")
