@@ -29,6 +29,11 @@ class Gate(NamedTuple):
     output_pin: str
     output: str
 
+    def with_nets(self, names: Mapping[str, str]) -> Gate:
+        """The same gate on nets of other names; those that `names` does not have stay."""
+        inputs = tuple((pin, names.get(net, net)) for pin, net in self.inputs)
+        return self._replace(inputs=inputs, output=names.get(self.output, self.output))
+
 
 @dataclass(frozen=True)
 class Netlist:

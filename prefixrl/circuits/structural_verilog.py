@@ -71,15 +71,7 @@ def netlist_from_verilog(text: str, template: Netlist, library: CellLibrary) -> 
     _check_interface(module, template)
     gates = [_gate(name, instance, library) for name, instance in module.instances.items()]
     joined, wires = _resolve(module, template, {gate.output for gate in gates})
-    renamed = [
-        Gate(
-            gate.cell,
-            tuple((pin, joined.get(net, net)) for pin, net in gate.inputs),
-            gate.output_pin,
-            joined.get(gate.output, gate.output),
-        )
-        for gate in gates
-    ]
+    renamed = [gate.with_nets(joined) for gate in gates]
     renamed += [wire_gate(BlifWire("BUF", (source,), net), library) for net, source in wires]
     netlist = Netlist(template.module, template.inputs, template.outputs, safe_nets(renamed, template))
     return WrittenNetlist(netlist, tuple(gate.cell for gate in gates))

@@ -121,52 +121,51 @@ def train(
     """Launch a training job, or resume one. Ctrl-C saves and ends; every evaluated design is in the store at once."""
     _require_torch()
     overrides = _overrides(problem, library, surroundings, chosen, pooling, job.settings)
-    run = job.resume
-    method = job.new_job(overrides).method if run is None else job.check_resumed(run, learning=True)
+    new = job.new_job(overrides) if job.resume is None else None
+    method = job.check_resumed(_resumed(job), learning=True) if new is None else new.method
+    # The guided agent learns from the walk that it does, and goes on by walking it again: it runs as a search does.
+    run = _searched if method == "guided" else _trained
+    _report(run(job, new, overrides, ray), json)
+
+
+def _trained(job: JobOptions, new: JobConfig | None, overrides: list[str], ray: str) -> JobResult:
+    """Run a job that learns from replay, the new one or that of `--resume`."""
     if ray == "off":
-        result = _train_guided(job, overrides) if method == "guided" else _train(job, overrides)
-    else:
-        on_ray = _train_guided_on_ray if method == "guided" else _train_on_ray
-        result = on_ray(job, overrides, ray)
-    _report(result, json)
+        from prefixrl.agents import training
+
+        if new is None:
+            return training.resume(_resumed(job), job.view(), overrides)
+        return training.train(new, job.new_folder(), job.view())
+    from prefixrl.synthesis.pool import require_pool
+
+    require_pool("ray")
+    from prefixrl.agents.distributed import training as distributed
+
+    if new is None:
+        return distributed.resume(_resumed(job), ray, job.view(), overrides)
+    return distributed.train(new, job.new_folder(), ray, job.view())
 
 
-def _train(job: JobOptions, overrides: list[str]) -> JobResult:
-    from prefixrl.agents import training
-
-    if job.resume is not None:
-        return training.resume(job.resume, job.view(), overrides)
-    return training.train(job.new_job(overrides), job.new_folder(), job.view())
-
-
-def _train_guided(job: JobOptions, overrides: list[str]) -> JobResult:
-    """The guided agent learns from the walk that it does, and goes on by walking it again: it runs as a search does."""
+def _searched(job: JobOptions, new: JobConfig | None, overrides: list[str], ray: str = "off") -> JobResult:
+    """Run a job that walks, the new one or that of `--resume`; of a cluster it takes the evaluators."""
     from prefixrl.agents import search as searches
+    from prefixrl.agents.job import apply_overrides
 
-    if job.resume is not None:
-        return searches.resume(job.resume, job.view(), overrides)
-    return searches.search(job.new_job(overrides), job.new_folder(), job.view())
-
-
-def _train_guided_on_ray(job: JobOptions, overrides: list[str], address: str) -> JobResult:
-    """Its model is small and its walk one: of a cluster it takes the evaluators."""
-    from prefixrl.synthesis.pool import require_pool
-
-    require_pool("ray")
-    if address != "local":
-        os.environ["RAY_ADDRESS"] = address
-    return _train_guided(job, [*overrides, "evaluator.pool=ray"])
+    if ray != "off":
+        pool = ["evaluator.pool=ray"]
+        overrides, new = [*overrides, *pool], None if new is None else apply_overrides(new, pool)
+        # The pool joins the cluster that the variable names, else it starts one here.
+        os.environ.pop("RAY_ADDRESS", None)
+        if ray != "local":
+            os.environ["RAY_ADDRESS"] = ray
+    if new is None:
+        return searches.resume(_resumed(job), job.view(), overrides)
+    return searches.search(new, job.new_folder(), job.view())
 
 
-def _train_on_ray(job: JobOptions, overrides: list[str], address: str) -> JobResult:
-    from prefixrl.synthesis.pool import require_pool
-
-    require_pool("ray")
-    from prefixrl.agents.distributed import training
-
-    if job.resume is not None:
-        return training.resume(job.resume, address, job.view(), overrides)
-    return training.train(job.new_job(overrides), job.new_folder(), address, job.view())
+def _resumed(job: JobOptions) -> Path:
+    assert job.resume is not None, "a job is new or resumed"
+    return job.resume
 
 
 @grouped
@@ -186,17 +185,14 @@ def search(
     if method is not None and method not in BASELINES:
         raise InputError(f"the method must be one of {', '.join(BASELINES)}: {method!r}")
     overrides = _overrides(problem, library, surroundings, chosen, pooling, job.settings)
-    from prefixrl.agents import search as baselines
-
-    if job.resume is not None:
-        if method is not None:
-            raise InputError(f"a resumed job keeps its own method, --method cannot be given: {method!r}")
-        job.check_resumed(job.resume, learning=False)
-        result = baselines.resume(job.resume, job.view(), overrides)
-    else:
+    new = None
+    if job.resume is None:
         new = job.new_job([f"method={method or 'sa'}", *overrides])
-        result = baselines.search(new, job.new_folder(), job.view())
-    _report(result, json)
+    elif method is not None:
+        raise InputError(f"a resumed job keeps its own method, --method cannot be given: {method!r}")
+    else:
+        job.check_resumed(job.resume, learning=False)
+    _report(_searched(job, new, overrides), json)
 
 
 def _overrides(

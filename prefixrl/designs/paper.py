@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import csv
 import importlib.resources
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from prefixrl.circuits import Circuit
-from prefixrl.designs.records import FrontPoint
+from prefixrl.designs.front import FrontPoint, best_at, nondominated
 from prefixrl.errors import InputError
 from prefixrl.graphs.structures import structure
 from prefixrl.synthesis.constraints import Constraints
@@ -53,11 +53,9 @@ def paper_front(width: int) -> tuple[PaperPoint, ...]:
     """
     if width not in WIDTHS:
         raise InputError(f"the paper's fronts have {' or '.join(map(str, WIDTHS))} bits: {width}")
-    kept: list[PaperPoint] = []
-    for point in paper_points()[width, OURS]:
-        if not kept or point.area_um2 < kept[-1].area_um2:
-            kept.append(point)
-    return tuple(kept)
+    points = paper_points()[width, OURS]
+    delays, areas = np.array(points).T
+    return tuple(points[index] for index in nondominated(delays, areas))
 
 
 def fit_residual(evaluator: Evaluator, constraints: Constraints) -> dict[str, Any]:
@@ -101,19 +99,16 @@ def curve_distances(curve: AreaDelayCurve, points: Sequence[PaperPoint]) -> np.n
     return found
 
 
-def compare_with_paper(front: Iterable[FrontPoint], width: int) -> dict[str, Any]:
+def compare_with_paper(front: Sequence[FrontPoint], width: int) -> dict[str, Any]:
     """A front of adders against the paper's.
 
-    :param front: by rising delay
     :return: rows with the saving at each of the paper's points (None where the front is not as fast), how many of them
         are dominated, and the mean and least saving in percent
     """
-    delays = np.array([point.delay_ns for point in front])
-    areas = np.minimum.accumulate([point.area_um2 for point in front])
     rows = []
     for point in paper_front(width):
-        place = int(np.searchsorted(delays, point.delay_ns, side="right"))
-        own = float(areas[place - 1]) if place else None
+        best = best_at(front, point.delay_ns)
+        own = None if best is None else best.area_um2
         saved = None if own is None else 100.0 * (1.0 - own / point.area_um2)
         rows.append({"delay_ns": point.delay_ns, "paper_um2": point.area_um2, "own_um2": own, "saved_percent": saved})
     savings = [float(row["saved_percent"]) for row in rows if row["saved_percent"] is not None]

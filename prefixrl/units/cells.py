@@ -190,15 +190,7 @@ def _netlist(frame: Frame, gates: Iterable[Gate], constants: Mapping[str, int]) 
             aliases.append((name, net))
         else:
             names[net] = name
-    renamed = [
-        Gate(
-            gate.cell,
-            tuple((pin, names.get(net, net)) for pin, net in gate.inputs),
-            gate.output_pin,
-            names.get(gate.output, gate.output),
-        )
-        for gate in gates
-    ]
+    renamed = [gate.with_nets(names) for gate in gates]
     aliased = {name for name, _ in aliases}
     read = {net for gate in renamed for _, net in gate.inputs}
     driven = {gate.output for gate in renamed}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cli_samples import json_of, refused
 from openroad_stand_in import clocks_called, write_stand_in
 
 from prefixrl.cli.main import run
@@ -14,22 +15,6 @@ from prefixrl.tools import find_tool
 
 FAST = ["-n", "8", "--effort", "fast"]
 needs_opensta = pytest.mark.skipif(find_tool("sta") is None, reason="OpenSTA is not installed")
-
-
-def json_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> list[dict] | dict:
-    capsys.readouterr()
-    assert run([*arguments, "--json"]) == 0, capsys.readouterr().err
-    return json.loads(capsys.readouterr().out)
-
-
-def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a command is refused with."""
-    capsys.readouterr()
-    assert run(arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert len(captured.err.splitlines()) == 1
-    return captured.err
 
 
 @pytest.fixture

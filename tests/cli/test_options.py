@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
+from cli_samples import json_of, refused
 
 from prefixrl.cli.main import run
 from prefixrl.cli.options import LibraryOptions, PoolOptions, grouped
@@ -18,22 +18,6 @@ from prefixrl.synthesis.pdk import load_pdk
 
 FAST = ["-n", "8", "--effort", "fast"]
 TRAPS = ("a b", "quote'\"", "[exec touch TRAP]", "$(touch TRAP)", "; touch TRAP;", "x\ntouch TRAP\n", "..", "nul\0")
-
-
-def json_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> list[dict] | dict:
-    capsys.readouterr()
-    assert run([*arguments, "--json"]) == 0, capsys.readouterr().err
-    return json.loads(capsys.readouterr().out)
-
-
-def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a command is refused with."""
-    capsys.readouterr()
-    assert run(arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert len(captured.err.splitlines()) == 1
-    return captured.err
 
 
 @pytest.fixture
