@@ -290,7 +290,9 @@ class JobSession:
 
     def write_front(self) -> None:
         """Write `front.json` from the store."""
-        self.run.write_front(front_document(self.store.context, self.store.front(), self.reference))
+        self.run.write_front(
+            front_document(self.store.context, self.store.front(), self.reference, self.store.classical())
+        )
 
     def _judgement(self, front: Sequence[FrontPoint]) -> Judgement | None:
         """What the job's judge says of the front; nothing, with a line to the person, where it fails."""

@@ -58,7 +58,7 @@ def pareto(
     if html:
         _report_page(html, sources, point, netlists)
     if json:
-        print_json(front_document(sources[0].context, front, point))
+        print_json(front_document(sources[0].context, front, point, curves))
         return
     _print_report(sources, front, curves, point)
     for path in (plot, html):

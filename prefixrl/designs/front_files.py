@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +14,7 @@ from prefixrl.designs.front import FrontPoint
 from prefixrl.designs.records import DesignContext
 from prefixrl.errors import InputError
 from prefixrl.graphs import PrefixGraph, graph_from_document
+from prefixrl.graphs.structures import structure
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """A front of a thousand 256-bit graphs is a tenth of it."""
@@ -41,6 +44,11 @@ class _Point(_Part):
     recipe: str = ""
 
 
+class _Curve(_Part):
+    delay_ns: list[Positive]
+    area_um2: list[Positive]
+
+
 class _Front(_Part):
     circuit: str
     width: int
@@ -54,6 +62,7 @@ class _Front(_Part):
     reference_point: _Reference
     hypervolume: float | None = None
     points: list[_Point]
+    classical: dict[str, _Curve] = Field(default_factory=dict)
 
 
 class FrontFile(NamedTuple):
@@ -62,12 +71,14 @@ class FrontFile(NamedTuple):
     :param points: by rising delay; `recipe` is empty where the file has none
     :param reference: (delay_ns, area_um2)
     :param hypervolume: as stated, ns um2
+    :param classical: curves by structure; empty where the file has none
     """
 
     context: DesignContext
     points: list[FrontPoint]
     reference: tuple[float, float]
     hypervolume: float | None = None
+    classical: Mapping[str, list[FrontPoint]] = MappingProxyType({})
 
 
 def read_front(path: str | Path) -> FrontFile:
@@ -109,7 +120,19 @@ def _read(data: bytes) -> FrontFile:
     points = [_point(point, context, graphs) for point in stated.points]
     reference = (stated.reference_point.delay_ns, stated.reference_point.area_um2)
     by_delay = sorted(points, key=lambda point: (point.delay_ns, point.area_um2))
-    return FrontFile(context, by_delay, reference, stated.hypervolume)
+    classical = {name: _classical_curve(name, curve, context.width) for name, curve in stated.classical.items()}
+    return FrontFile(context, by_delay, reference, stated.hypervolume, classical)
+
+
+def _classical_curve(name: str, stated: _Curve, width: int) -> list[FrontPoint]:
+    if len(stated.delay_ns) != len(stated.area_um2):
+        raise InputError(f"the curve of {name} must have as many delays as areas: {len(stated.delay_ns)}")
+    graph = structure(name, width)
+    shape = (graph.size, graph.depth, graph.max_fanout, graph)
+    return [
+        FrontPoint(f"{name}-{place}", delay_ns, area_um2, *shape, structure=name)
+        for place, (delay_ns, area_um2) in enumerate(zip(stated.delay_ns, stated.area_um2, strict=True))
+    ]
 
 
 def _point(stated: _Point, context: DesignContext, graphs: dict[str, PrefixGraph]) -> FrontPoint:

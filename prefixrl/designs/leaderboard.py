@@ -113,7 +113,7 @@ def verify(name: str, progress: Callable[[str], None] = lambda _: None) -> Verif
             result.reproduced += 1
             _prove(maker, point, result)
         progress(f"{name}: {result.reproduced} of {result.points} points came out again, {result.proven} proven")
-        _compare(maker, file.points, result)
+        _compare(maker, file, result)
     return result
 
 
@@ -136,11 +136,21 @@ def _prove(maker: Maker, point: FrontPoint, result: Verification) -> None:
         result.proven += 1
 
 
-def _compare(maker: Maker, points: Sequence[FrontPoint], result: Verification) -> None:
-    found = savings(points, merged_classical_front(classical_curves(maker)))
+def _compare(maker: Maker, file: FrontFile, result: Verification) -> None:
+    curves = classical_curves(maker)
+    result.complaints += [
+        f"{name}: the stated curve does not come out again"
+        for name, stated in file.classical.items()
+        if _figures(stated) != _figures(curves.get(name, []))
+    ]
+    found = savings(file.points, merged_classical_front(curves))
     if found:
         result.saved_mean_percent = sum(row.saved_percent for row in found) / len(found)
         result.saved_most_percent = max(row.saved_percent for row in found)
+
+
+def _figures(curve: Sequence[FrontPoint]) -> list[tuple[float, float]]:
+    return [(point.delay_ns, point.area_um2) for point in curve]
 
 
 def few(complaints: Sequence[str]) -> list[str]:

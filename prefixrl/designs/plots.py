@@ -81,6 +81,8 @@ def _figure() -> tuple[Any, Axes]:
 
 def _draw_classical(axes: Axes, classical: Mapping[str, Sequence[FrontPoint]], reference: tuple[float, float]) -> None:
     best = [point for point in merged_classical_front(classical) if _inside(point, reference)]
+    if not best:
+        return
     label = f"classical front, hypervolume {hypervolume(best, reference):.4g}"
     style: dict[str, Any] = {"color": _CLASSICAL_FRONT, "linewidth": 1.6, "linestyle": "--"}
     axes.step(*_stairs(best, reference), where="post", label=label, zorder=4, **style)

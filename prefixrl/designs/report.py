@@ -15,14 +15,18 @@ from prefixrl.graphs.files import graph_document
 
 
 def front_document(
-    context: DesignContext, front: Sequence[FrontPoint], reference: tuple[float, float]
+    context: DesignContext,
+    front: Sequence[FrontPoint],
+    reference: tuple[float, float],
+    classical: Mapping[str, Sequence[FrontPoint]] | None = None,
 ) -> dict[str, object]:
     """The object that `prefixrl pareto RUN --json` prints and `front.json` holds.
 
     `library` is there only where something is stated beside a PDK's name, `evaluator_options` only where some were
-    chosen, `carry_in` and `carry_out` only where they are not what they are by default.
+    chosen, `carry_in` and `carry_out` only where they are not what they are by default, `classical` where it is known.
 
     :param reference: (delay_ns, area_um2)
+    :param classical: curves by structure
     """
     return {
         "circuit": context.circuit,
@@ -36,7 +40,12 @@ def front_document(
         "reference_point": {"delay_ns": reference[0], "area_um2": reference[1]},
         "hypervolume": hypervolume(front, reference),
         "points": [_point_document(point) for point in sorted(front, key=lambda point: point.delay_ns)],
+        **({"classical": {name: _curve_document(curve) for name, curve in classical.items()}} if classical else {}),
     }
+
+
+def _curve_document(curve: Sequence[FrontPoint]) -> dict[str, list[float]]:
+    return {"delay_ns": [point.delay_ns for point in curve], "area_um2": [point.area_um2 for point in curve]}
 
 
 def _carries(context: DesignContext) -> dict[str, bool]:

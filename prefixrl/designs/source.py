@@ -29,7 +29,7 @@ class FrontSource:
     :param label: short name, for legends and tables
     :param path: the folder or file that was read
     :param front: by rising delay
-    :param classical: curves of the classical structures that a run's store has; empty for a `front.json`
+    :param classical: curves of the classical structures, as far as the store or the file has them
     :param failures: failed evaluations by reason
     :param designs: how many were evaluated, None where only the front is known
     :param stated_reference: (delay_ns, area_um2) as the file says, None for a store
@@ -119,7 +119,9 @@ def graph_named(spec: str, width: int | None = None, legalize: bool = False) -> 
 
 def _from_file(path: Path, label: str, wish: str = "") -> FrontSource:
     file = read_front(path / "front.json" if path.is_dir() else path)
-    return FrontSource(label, path, file.context, file.points, stated_reference=file.reference, wish=wish)
+    return FrontSource(
+        label, path, file.context, file.points, dict(file.classical), stated_reference=file.reference, wish=wish
+    )
 
 
 def _from_store(run: RunDirectory) -> FrontSource:

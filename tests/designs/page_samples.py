@@ -24,8 +24,8 @@ def evaluations() -> tuple[dict[str, Evaluation], list[Evaluation]]:
     with maker() as made:
         names = classical_structures(WIDTH)
         around = [graph.add(*cell) for graph in (structure("brent-kung", WIDTH),) for cell in _free(graph)]
-        found = made.evaluate([*names.values(), *around], "fast")
-    return dict(zip(names, found, strict=False)), found[len(names) :]
+        classical, others = made.evaluate(list(names.values()), "full"), made.evaluate(around, "fast")
+    return dict(zip(names, classical, strict=True)), others
 
 
 def maker() -> Maker:
@@ -48,5 +48,6 @@ def make_run(path: Path, seed: int = 0, every: int = 1, front: bool = True) -> P
             store.record_classical(name, evaluation)
         store.record_many(others[seed::every], "search:sa", 7)
         if front:
-            run.write_front(front_document(store.context, store.front(), reference_point(store.classical())))
+            curves = store.classical()
+            run.write_front(front_document(store.context, store.front(), reference_point(curves), curves))
     return path

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from page_samples import make_run
 
-from prefixrl.designs import open_source
+from prefixrl.designs import FrontSource, open_source
 from prefixrl.designs import published as published_module
+from prefixrl.designs.front import reference_point
 from prefixrl.designs.published import Provenance, provenance, published_folder, published_names
 from prefixrl.designs.source import common_reference, graph_named, is_source, open_sources
 from prefixrl.errors import InputError
@@ -21,6 +22,13 @@ from prefixrl.errors import InputError
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("source") / "run")
+
+
+def curves_of(source: FrontSource) -> dict:
+    return {
+        name: [(point.delay_ns, point.area_um2, point.graph, point.structure) for point in curve]
+        for name, curve in source.classical.items()
+    }
 
 
 def edited(run: Path, to: Path, **changes: object) -> Path:
@@ -37,6 +45,8 @@ def test_a_store_and_its_front_file_say_the_same(run: Path, tmp_path: Path) -> N
         assert from_file.front == from_store.front
         assert from_file.context.constraints == from_store.context.constraints
         assert from_file.designs is None
+        assert curves_of(from_file) == curves_of(from_store)
+        assert reference_point(from_file.classical) == from_file.stated_reference
     from_store.context.check_comparable(from_file.context)
     assert from_store.designs is not None
     assert from_store.classical
@@ -89,6 +99,8 @@ def test_what_is_a_source(run: Path, tmp_path: Path) -> None:
         ({"width": 9}, "9 bits"),
         ({"circuit": "multiplier"}, "multiplier"),
         ({"points": 3}, "points"),
+        ({"classical": {"sklansky": {"delay_ns": [0.1], "area_um2": []}}}, "sklansky must have as many"),
+        ({"classical": {"skalnsky": {"delay_ns": [], "area_um2": []}}}, "did you mean sklansky"),
         ({"reference_point": {"delay_ns": -1, "area_um2": 5}}, "reference_point.delay_ns"),
     ],
 )
