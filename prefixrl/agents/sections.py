@@ -52,6 +52,9 @@ class EvaluatorConfig(Section):
     wires: Literal["none", "datapath"] | None = Field(
         default=None, description="native: none, or wires of a datapath layout in every delay; null: none"
     )
+    wire_detour: float | None = Field(
+        default=None, gt=0, description="native: length of wires, as `pdk calibrate` finds it; null: the PDK's"
+    )
     utilization_percent: float | None = Field(
         default=None, ge=5, le=95, description="openroad: cell area over core area before repair; null: 45"
     )

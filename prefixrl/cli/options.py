@@ -201,6 +201,10 @@ class EvaluatorOptions:
         str | None,
         typer.Option("--wires", help="native: none, or datapath: delays with the wires of a datapath layout."),
     ] = None
+    wire_detour: Annotated[
+        float | None,
+        typer.Option("--wire-detour", help="native: length of wires, as `pdk calibrate` finds it. Default: the PDK's."),
+    ] = None
     utilization: Annotated[
         float | None,
         typer.Option("--utilization", help="openroad: cell area over core area before repair, 5 to 95 %. Default: 45."),
@@ -222,6 +226,7 @@ class EvaluatorOptions:
         """What is stated, by the names that `make_evaluator` and job descriptions have for it."""
         everything = {
             "wires": self.wires,
+            "wire_detour": self.wire_detour,
             "utilization_percent": self.utilization,
             "pin_order": self.pin_order,
             "runs": self.runs,

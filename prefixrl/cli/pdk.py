@@ -1,8 +1,9 @@
-"""`prefixrl pdk list|show|check`: the cell libraries that this machine has."""
+"""`prefixrl pdk list|show|check|calibrate`: the cell libraries that this machine has."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -143,3 +144,44 @@ def _print_check(check: PdkCheck) -> None:
     typer.echo("  composed of other cells, because the library lacks them: " + (", ".join(check.composed) or "none"))
     for missing in check.missing:
         typer.echo(f"  missing: {missing.what} ({missing.disables})")
+
+
+@app.command(
+    "calibrate", epilog="Example: prefixrl pdk calibrate nangate45; prefixrl pdk calibrate --reference openroad.csv"
+)
+@grouped
+def calibrate_command(
+    library: LibraryOptions,
+    name: PdkArgument = None,
+    width: Annotated[list[int], typer.Option("--width", "-n", help="Bits; repeatable.", min=2, max=256)] = [16, 32],  # noqa: B006
+    pin_order: Annotated[str, typer.Option("--pin-order", help="Of the placement: datapath or free.")] = "datapath",
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="Table of placed netlists, instead of running OpenROAD.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Fit the wires of `--wires datapath` to placement: the number for `--wire-detour`, and how well it fits."""
+    from prefixrl.synthesis.native.wire_calibration import added_by_openroad, added_in_table, calibrate
+
+    pdk = library.load(name)
+    added = added_in_table(reference, width) if reference else added_by_openroad(pdk, width, pin_order)
+    figures = calibrate(pdk, added)
+    if json:
+        print_json(figures)
+    else:
+        _print_calibration(figures)
+
+
+def _print_calibration(figures: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"Delay that wires add on {figures['pdk']} (ps)", title_justify="left", box=None)
+    table.add_column("structure")
+    for heading in ("bits", "placement", "model"):
+        table.add_column(heading, justify="right")
+    for row in figures["rows"]:
+        table.add_row(row["structure"], str(row["width"]), f"{row['placement_ps']:.1f}", f"{row['model_ps']:.1f}")
+    output_console().print(table)
+    in_use = figures["in_use"]
+    typer.echo(f"wire_detour: {figures['detour']:g} fits best, within {figures['rms_ps']:.1f} ps (root mean square)")
+    typer.echo(f"in use is {in_use['detour']:g}, within {in_use['rms_ps']:.1f} ps")

@@ -58,7 +58,7 @@ class Evaluator(Protocol):
 WITHOUT_EFFORT = ("analytic", "openroad")
 """Evaluators that know no effort: one evaluation says all."""
 
-CHOICES = ("wires", "utilization_percent", "pin_order", "runs", "work_folder")
+CHOICES = ("wires", "wire_detour", "utilization_percent", "pin_order", "runs", "work_folder")
 """Options beside the effort that the command line and job descriptions have; no evaluator takes all of them."""
 
 
@@ -93,8 +93,9 @@ def distinctive(options: Mapping[str, Any]) -> dict[str, Any]:
 def make_evaluator(name: str, pdk: Pdk, **options: Any) -> Evaluator:
     """An evaluator by its name.
 
-    :param options: `effort` for "native" and "yosys" (see `efforts`), `wires` for "native", `check_rtl` for "yosys";
-        the fields of `OpenroadSettings` and `work_folder` for "openroad"; none for "analytic"
+    :param options: `effort` for "native" and "yosys" (see `efforts`), `wires` and `wire_detour` for
+        "native", `check_rtl` for "yosys"; the fields of `OpenroadSettings` and `work_folder` for "openroad"; none for
+        "analytic"
     :raises InputError: no evaluator of that name, or an option that it does not have
     :raises ToolMissing: a program that it needs was not found
     """
@@ -106,7 +107,8 @@ def make_evaluator(name: str, pdk: Pdk, **options: Any) -> Evaluator:
     if name not in EVALUATOR_NAMES:
         hint = near_miss(name, EVALUATOR_NAMES)
         raise InputError(f"the evaluator must be one of {', '.join(EVALUATOR_NAMES)}{hint}: {name!r}")
-    allowed = {"native": ("effort", "wires"), "yosys": ("effort", "check_rtl"), "openroad": OPTIONS}.get(name, ())
+    own = {"native": ("effort", "wires", "wire_detour"), "yosys": ("effort", "check_rtl"), "openroad": OPTIONS}
+    allowed = own.get(name, ())
     unknown = next((option for option in options if option not in allowed), None)
     if unknown is not None:
         known = ", ".join(allowed) or "none"

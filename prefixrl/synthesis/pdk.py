@@ -61,6 +61,7 @@ class Pdk:
     :param site: placement site, None where it is not known
     :param signal_layer: layer that stands for all signal wires before routing
     :param signal_rc: the same as figures, where they are an average over layers
+    :param wire_detour: length of wires in a datapath layout, see `native.wires`; None where nobody calibrated it
     :param pin_layers: layers of horizontal and of vertical pins
     :param layer_rc: wire resistance and capacitance by layer
     """
@@ -76,6 +77,7 @@ class Pdk:
     site: str | None = None
     signal_layer: str | None = None
     signal_rc: LayerRc | None = None
+    wire_detour: float | None = None
     pin_layers: tuple[str, str] | None = None
     layer_rc: Mapping[str, LayerRc] = field(default_factory=dict, compare=False)
 
@@ -264,6 +266,7 @@ def _with_settings(
         site=description.site,
         signal_layer=description.signal_layer,
         signal_rc=description.signal_rc,
+        wire_detour=description.wire_detour,
         pin_layers=description.pin_layers,
         layer_rc=description.layer_rc,
     )

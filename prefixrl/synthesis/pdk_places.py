@@ -82,6 +82,8 @@ class PdkDescription(_Strict):
     :param site: placement site of single-height cells
     :param signal_layer: layer that stands for all signal wires before routing
     :param signal_rc: the same as figures, where the source states an average over layers
+    :param wire_detour: how much longer wires are than half the perimeter of the box around their gates in a datapath
+        layout, as `prefixrl pdk calibrate` finds it
     :param pin_layers: layers of horizontal and of vertical pins
     """
 
@@ -97,6 +99,7 @@ class PdkDescription(_Strict):
     site: str | None = None
     signal_layer: str | None = None
     signal_rc: LayerRc | None = None
+    wire_detour: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     pin_layers: tuple[str, str] | None = None
     layer_rc: dict[str, LayerRc] = {}
     places: tuple[PdkPlace, ...]

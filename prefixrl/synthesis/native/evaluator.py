@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from prefixrl.synthesis.native.structure import Mapper
 from prefixrl.synthesis.native.sweep import AREA, DELAY, VIOLATIONS, Plan, Special, room_for, sweep
 from prefixrl.synthesis.native.timer import surroundings
 from prefixrl.synthesis.native.timing import total_area
-from prefixrl.synthesis.native.wires import WIRES, wire_rc, wires_of
+from prefixrl.synthesis.native.wires import DETOUR, WIRES, wire_rc, wires_of
 from prefixrl.synthesis.pdk import Pdk
 
 VERSION = 2
@@ -59,19 +60,23 @@ class NativeEvaluator:
     :param pdk: what is synthesised to
     :param effort: "fast" (for the loop), "medium" (for long searches) or "full" (for reports)
     :param wires: "none" or "datapath", see `wires`
-    :raises InputError: unknown effort or wires, a PDK whose wires are not known, or a library that cannot be mapped to
-        or timed
+    :param wire_detour: of datapath wires; the default is the PDK's
+    :raises InputError: unknown effort or wires, a detour that is none, a PDK whose wires are not known, or a library
+        that cannot be mapped to or timed
     """
 
     name = "native"
 
-    def __init__(self, pdk: Pdk, effort: str = "fast", wires: str = "none") -> None:
+    def __init__(self, pdk: Pdk, effort: str = "fast", wires: str = "none", wire_detour: float | None = None) -> None:
         if effort not in EFFORTS:
             raise InputError(f"the effort must be one of {', '.join(EFFORTS)}: {effort!r}")
         if wires not in WIRES:
             raise InputError(f"wires must be one of {', '.join(WIRES)}: {wires!r}")
         self.pdk = pdk
+        if wire_detour is not None and (wires == "none" or not 0 < wire_detour < math.inf):
+            raise InputError(f"a wire detour must be positive, and needs wires: {wire_detour}")
         self.wires = wires
+        self.detour = wire_detour or pdk.wire_detour or DETOUR
         self._rc = wire_rc(pdk) if wires == "datapath" else None
         self.effort = effort
         self._library = pdk.library()
@@ -82,7 +87,7 @@ class NativeEvaluator:
     @property
     def version(self) -> str:
         """Own version, that of the mapping, effort, and what wires are reckoned with."""
-        wires = "" if self.wires == "none" else f", {self.wires} wires"
+        wires = "" if self.wires == "none" else f", {self.wires} wires, detour {self.detour:g}"
         return f"{VERSION}, mapping {MAPPING_VERSION}, {self.effort}{wires}"
 
     def evaluate(self, circuit: Circuit, constraints: Constraints) -> AreaDelayCurve:
@@ -131,7 +136,7 @@ class NativeEvaluator:
             halves = halves[:0]
         tables = self._native.tables
         if self._rc is not None:
-            around = around._replace(wire=wires_of(net, total_area(tables, net), self._rc))
+            around = around._replace(wire=wires_of(net, total_area(tables, net), self._rc, self.detour))
         curve = np.zeros((walk.plan.steps + 1, 3))
         sweep(tables, net, around, room_for(net), halves, self._special, walk.plan, curve, last)
         return curve, net

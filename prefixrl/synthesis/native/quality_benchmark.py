@@ -27,6 +27,7 @@ DELAYS_PER_GRAPH = 8
 """Delays at which curves of random graphs are compared, over their fast half."""
 
 COLUMNS = ("structure", "width", "wires", "area_um2", "delay_ns", "exit")
+WITHOUT_WIRES = ("zero", "none")
 # ABC's delays are within 2 % of OpenSTA's.
 _REPORTED_REACH = 0.03
 # The reference's delays have four decimals.
@@ -45,8 +46,10 @@ class Reference(NamedTuple):
     points: tuple[tuple[float, float], ...]
 
 
-def read_reference(path: Path) -> tuple[Reference, ...]:
-    """The netlists without wires of a table with the columns `COLUMNS`.
+def read_reference(path: Path, wires: Sequence[str] = WITHOUT_WIRES) -> tuple[Reference, ...]:
+    """The netlists of a table with the columns `COLUMNS`.
+
+    :param wires: what that column may say
 
     :raises InputError: the file cannot be read, lacks a column, or has figures that are none
     """
@@ -58,7 +61,7 @@ def read_reference(path: Path) -> tuple[Reference, ...]:
             if missing is not None:
                 raise InputError(f"a reference must have the column {missing}: {path.name}")
             for row in rows:
-                if row["wires"] in ("zero", "none") and row["exit"] == "0" and row["delay_ns"]:
+                if row["wires"] in wires and row["exit"] == "0" and row["delay_ns"]:
                     name, width = _structure_name(row["structure"], int(row["width"])), int(row["width"])
                     found.setdefault((name, width), []).append((float(row["delay_ns"]), float(row["area_um2"])))
     except (OSError, UnicodeDecodeError) as error:
@@ -68,7 +71,7 @@ def read_reference(path: Path) -> tuple[Reference, ...]:
     except (TypeError, ValueError) as error:
         raise InputError(f"a reference must hold numbers ({error}): {path.name}") from error
     if not found:
-        raise InputError(f"a reference must have netlists without wires: {path.name}")
+        raise InputError(f"a reference must have netlists whose wires are {' or '.join(wires)}: {path.name}")
     return tuple(Reference(name, width, tuple(sorted(set(points)))) for (name, width), points in found.items())
 
 

@@ -2,7 +2,7 @@
 
 The core is a square that the smallest netlist fills to the utilisation of the `openroad` evaluator; every bit has its
 column in it and every level of gates its row. A net's wire is half the perimeter of the box around its gates, times a
-detour that was fitted to placement.
+detour that `wire_calibration` fits to placement.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ from prefixrl.synthesis.pdk import Pdk
 
 WIRES = ("none", "datapath")
 UTILISATION = 0.45
-# Fitted to by how much placement delays the smallest netlists of Sklansky, Kogge-Stone and Brent-Kung at 16 and 32 bits
-# on Nangate45 in a current OpenROAD with free pins: 29 to 81 ps, met to within 14 ps (root mean square; the model has
-# Sklansky's 32 bits at 55 ps instead of 29, the others within 16).
-DETOUR = 1.9
+DETOUR = 1.64
+"""That of Nangate45 (`prefixrl pdk calibrate`), for libraries that nobody calibrated."""
 
 
 def wire_rc(pdk: Pdk) -> tuple[float, float]:
@@ -36,11 +34,12 @@ def wire_rc(pdk: Pdk) -> tuple[float, float]:
     return rc.kohm_per_um, rc.ff_per_um
 
 
-def wires_of(net: Net, area_um2: float, rc: tuple[float, float], detour: float = DETOUR) -> np.ndarray:
+def wires_of(net: Net, area_um2: float, rc: tuple[float, float], detour: float) -> np.ndarray:
     """The `wire` of `netlists.Surroundings` for a netlist of smallest cells.
 
     :param area_um2: its area
     :param rc: see `wire_rc`
+    :param detour: length over half the perimeter
     """
     nodes = int(net.size[NODES])
     side_um = math.sqrt(area_um2 / UTILISATION)
