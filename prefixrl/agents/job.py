@@ -50,6 +50,9 @@ class JobConfig(Section):
     method: Method = Field(default="qlearning", description="who proposes edits: the agent or a baseline")
     seed: int = Field(default=0, ge=0, lt=2**63, description="every random stream of the job derives from it")
     circuit: CircuitConfig = Field(default_factory=CircuitConfig)
+    start_from: list[str] = Field(
+        default=[], description="fronts whose graphs are evaluated first: run directories, front.json, published:NAME"
+    )
     pdk: PdkConfig = Field(default_factory=PdkConfig, description="cell library; a text is its name or Liberty file")
     evaluator: EvaluatorConfig = Field(default_factory=EvaluatorConfig)
     constraints: ConstraintsConfig = Field(default_factory=ConstraintsConfig)

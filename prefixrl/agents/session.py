@@ -19,6 +19,7 @@ from types import TracebackType
 import numpy as np
 
 from prefixrl.agents.archive import FrontArchive
+from prefixrl.agents.inheritance import inherited_graphs, read_inherited, write_inherited
 from prefixrl.agents.interrupt import StopRequest
 from prefixrl.agents.job import JobConfig, apply_overrides, load_job
 from prefixrl.agents.live import AreaAtDelay, LiveView, Snapshot
@@ -49,7 +50,7 @@ IDLE_STEPS = 20_000
 PoolMaker = Callable[[EvaluatorSpec], WorkerPool]
 """Makes the workers of an evaluator."""
 
-CLASSICAL, FINAL = "classical", "final"
+CLASSICAL, INHERITED, FINAL = "classical", "inherited", "final"
 SHOWN_DELAYS = 5
 
 CHALLENGERS = 0.5
@@ -66,7 +67,7 @@ class JobResult:
     """How a job ended.
 
     :param ended_by: "budget", "exhausted" (no new design for long) or "stopped" (by a signal; it can be resumed)
-    :param evaluations: unique designs evaluated, classical structures and final pass not counted
+    :param evaluations: unique designs evaluated; classical structures, inherited graphs and final pass not counted
     :param reference: (delay_ns, area_um2) of the hypervolume
     :param hypervolume: ns um2
     :param steps: edits
@@ -112,7 +113,8 @@ class JobSession:
         self.reference = (0.0, 0.0)
         self._pdk, self._constraints = setting
         self.nothing_left = False
-        self._counting = False
+        self.inherited = read_inherited(run.path)
+        self._recording = CLASSICAL
         self._recorded: set[str] = set()
         self._last_new_step = 0
         self._begin = time.monotonic()
@@ -132,18 +134,20 @@ class JobSession:
         """A new job in a new directory; everything that can be refused is, before anything is written.
 
         :param pool_maker: makes the workers in place of the pool that the job names
-        :raises InputError: a bad width, structure, PDK, evaluator or library; a directory that is not empty
+        :raises InputError: a bad width, structure, front, PDK, evaluator or library; a directory that is not empty
         """
         width = check_width(config.circuit.width)
         for name in (*config.environment.starts, *config.search.starts):
             structure(name, width)
         Circuit(config.circuit.kind, structure("sklansky", width), config.circuit.carry_in, config.circuit.carry_out)
+        inherited = inherited_graphs(config.start_from, width, config.circuit.kind)
         pdk, constraints = load_setting(config)
         context = design_context(config, pdk, constraints)
         require_pool(config.evaluator.pool)
         check_judge(config.evaluator.judge)
         config = resolved(config, pdk, constraints, context.evaluator_version)
         run = RunDirectory.create(out, config.to_yaml())
+        write_inherited(run.path, inherited)
         return cls(config, run, DesignStore.create(run.store_path, context), (pdk, constraints), view, pool_maker)
 
     @classmethod
@@ -250,7 +254,7 @@ class JobSession:
             self.hypervolume = self.archive.hypervolume(self.reference)
 
     def evaluate_classical(self) -> None:
-        """Evaluate the classical structures, which the front starts from and is compared with.
+        """Evaluate the classical structures, which the front starts from and is compared with, and inherited graphs.
 
         :raises EvaluationFailed: not one of them can be evaluated
         """
@@ -259,14 +263,15 @@ class JobSession:
         curves = self.store.classical()
         self.reference = reference_point(curves)
         self._classical_front = merged_classical_front(curves)
+        self._recording = INHERITED
+        self.evaluate(self.inherited)
         self.hypervolume = self.archive.hypervolume(self.reference)
-        self._counting = True
+        self._recording = self.source
         self._last_new_step = self.steps
 
     def conclude(self) -> JobResult:
         """Judge the best designs with full effort (unless a signal came), write `front.json`, tell how it went."""
         seconds = self.elapsed_s
-        self._counting = False
         if not self.stop.requested and self.config.budget.final_designs:
             self._final_pass()
         front = self.store.front()
@@ -342,9 +347,9 @@ class JobSession:
         )
 
     def _record(self, evaluation: Evaluation) -> None:
-        new = self.store.record(evaluation, self.source if self._counting else CLASSICAL, self.steps)
+        new = self.store.record(evaluation, self._recording, self.steps)
         self._recorded.add(evaluation.key)
-        if new and self._counting:
+        if new and self._recording == self.source:
             self.evaluations += 1
             self.cached += evaluation.cached
             self.mark_progress()
@@ -410,7 +415,8 @@ class JobSession:
         """
         stretches = max(count // FINAL_PER_STRETCH, 1)
         queues: list[list[tuple[float, int, PrefixGraph]]] = [[] for _ in range(stretches)]
-        for number, design in enumerate(self.store.designs(source=self.source)):
+        designs = itertools.chain(self.store.designs(source=INHERITED), self.store.designs(source=self.source))
+        for number, design in enumerate(designs):
             nearest: dict[int, float] = {}
             for point in design.points:
                 place = int(np.searchsorted(self.archive.delays_ns, point.delay_ns, side="right"))

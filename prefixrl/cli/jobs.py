@@ -42,6 +42,10 @@ class JobOptions:
 
     preset: Annotated[str | None, typer.Option("--preset", help="A named job; an unknown name lists them all.")] = None
     config: Annotated[Path | None, typer.Option("--config", help="A job description (YAML).")] = None
+    start_from: Annotated[
+        list[str] | None,
+        typer.Option("--start-from", help="Begin with the front of a run or published:NAME; repeatable."),
+    ] = None
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key.sub=value, any key of the job; repeatable.")
     ] = None
@@ -80,7 +84,8 @@ class JobOptions:
         from prefixrl.agents.job import AGENTS, BASELINES, load_job
         from prefixrl.designs import RunDirectory
 
-        for option, value in (("--preset", self.preset), ("--config", self.config), ("--out", self.out)):
+        stated = {"--preset": self.preset, "--config": self.config, "--out": self.out, "--start-from": self.start_from}
+        for option, value in stated.items():
             if value is not None:
                 rule = "a resumed job has its own description and directory"
                 raise InputError(f"{rule}, {option} cannot be given: {str(value)!r}")
@@ -120,7 +125,7 @@ def train(
 ) -> None:
     """Launch a training job, or resume one. Ctrl-C saves and ends; every evaluated design is in the store at once."""
     _require_torch()
-    overrides = _overrides(problem, library, surroundings, chosen, pooling, job.settings)
+    overrides = _overrides(problem, library, surroundings, chosen, pooling, job)
     new = job.new_job(overrides) if job.resume is None else None
     method = job.check_resumed(_resumed(job), learning=True) if new is None else new.method
     # The guided agent learns from the walk that it does, and goes on by walking it again: it runs as a search does.
@@ -184,7 +189,7 @@ def search(
 
     if method is not None and method not in BASELINES:
         raise InputError(f"the method must be one of {', '.join(BASELINES)}: {method!r}")
-    overrides = _overrides(problem, library, surroundings, chosen, pooling, job.settings)
+    overrides = _overrides(problem, library, surroundings, chosen, pooling, job)
     new = None
     if job.resume is None:
         new = job.new_job([f"method={method or 'sa'}", *overrides])
@@ -201,7 +206,7 @@ def _overrides(
     surroundings: ConstraintOptions,
     chosen: EvaluatorOptions,
     pooling: PoolOptions,
-    settings: list[str] | None,
+    job: JobOptions,
 ) -> list[str]:
     """The options as overrides of the job description; `--set` comes last and wins."""
     from prefixrl.agents.job import parse_duration
@@ -231,11 +236,12 @@ def _overrides(
         "budget.evaluations": problem.evaluations,
         "budget.time_s": None if problem.time is None else parse_duration(problem.time),
         "seed": problem.seed,
+        "start_from": job.start_from or None,
     }
     given = {key: value for key, value in stated.items() if value is not None}
     # JSON is YAML in one line, whatever stands in a name.
     texts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
-    return [*texts, *_other_limits(problem), *(settings or [])]
+    return [*texts, *_other_limits(problem), *(job.settings or [])]
 
 
 def _other_limits(problem: ProblemOptions) -> list[str]:

@@ -24,7 +24,7 @@ Grid = NDArray[np.uint8]
 def genetic(judge: Judge, config: SearchConfig, generator: np.random.Generator) -> None:
     """Generations of children; parents and children are sorted together, the best distinct ones survive."""
     settings = config.ga
-    graphs = [structure(name, judge.width) for name in config.starts] or judge.classical
+    graphs = [structure(name, judge.width) for name in config.starts] or [*judge.classical, *judge.session.inherited]
     curves = judge.evaluate(graphs)
     while True:
         graphs, curves, merits = _survivors(graphs, curves, settings.population)

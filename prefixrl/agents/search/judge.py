@@ -32,7 +32,7 @@ class BudgetUsed(Exception):
 class Judge:
     """Evaluates graphs for one method and keeps the front as far as the method has come.
 
-    :param session: the job; its classical structures are evaluated already
+    :param session: the job; its classical structures and the graphs that it inherits are evaluated already
 
     `scale` weighs area against delay so that both ranges between the classical structures' best and the reference
     point are 1, whatever evaluator and width: costs and temperatures mean the same everywhere.
@@ -45,7 +45,8 @@ class Judge:
         self.archive = FrontArchive()
         self._curves: dict[PrefixGraph, Curve] = {}
         self._counted = 0
-        for graph, curve in zip(self.classical, session.evaluate(self.classical), strict=True):
+        known = [*self.classical, *session.inherited]
+        for graph, curve in zip(known, session.evaluate(known), strict=True):
             self._take(graph, curve)
         self.scale = self._make_scale()
         session.steps = 0
