@@ -40,7 +40,8 @@ def _number(text: str) -> str:
 
 
 def ours(group: Group) -> tuple:
-    attributes = {name: plain(values) for name, values in group.attributes.items()}
+    # The other one keeps definitions of attributes apart from attributes.
+    attributes = {name: plain(values) for name, values in group.attributes.items() if name != "define"}
     return group.name, plain(group.arguments), attributes, [ours(inner) for inner in group.groups]
 
 
