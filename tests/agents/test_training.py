@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -276,6 +277,22 @@ def test_resuming_with_another_network_says_what_differs(tmp_path: Path) -> None
     train(_job("budget.steps=100"), tmp_path / "run", LiveView(**QUIET))
     with pytest.raises(InputError, match=r"agent\.channels is 8 there and 16 here"):
         resume(tmp_path / "run", LiveView(**QUIET), ["agent.channels=16"])
+
+
+def test_a_run_of_an_older_version_goes_on(tmp_path: Path) -> None:
+    """`data/run-2026-11` was made, from preset `tiny`, before jobs had `start_from` and `evaluator.wire_detour`."""
+    shutil.copytree(Path(__file__).parent / "data" / "run-2026-11", tmp_path / "run")
+    old = _checkpoint(tmp_path / "run")
+    assert "start_from" not in old.state["job"]
+    messages: list[str] = []
+    view = LiveView(**QUIET)
+    view.message = messages.append  # type: ignore[method-assign]
+    result = resume(tmp_path / "run", view, ["budget.steps=200"])
+    assert (result.ended_by, result.steps, messages) == ("budget", 200, [])
+    new = _checkpoint(tmp_path / "run")
+    assert new.step == 200
+    assert new.state["learner"]["updates"] > old.state["learner"]["updates"] > 0
+    assert result.evaluations >= old.state["evaluations"] > 0
 
 
 def test_refusals_write_nothing(tmp_path: Path) -> None:
