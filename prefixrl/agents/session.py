@@ -268,6 +268,7 @@ class JobSession:
         self.hypervolume = self.archive.hypervolume(self.reference)
         self._recording = self.source
         self._last_new_step = self.steps
+        self.show("classical structures", force=True)
 
     def conclude(self) -> JobResult:
         """Judge the best designs with full effort (unless a signal came), write `front.json`, tell how it went."""

@@ -47,6 +47,11 @@ def test_evaluations_until_equal_hypervolume_are_counted_along_the_run() -> None
     assert 0 < annealed["evaluations_needed"] <= 80
 
 
+def test_all_curves_begin_at_the_classical_front() -> None:
+    figures = bench_agents(_contest(["mcts", "greedy", "sa"], [10]))
+    assert len({row["curve"][0] for row in figures["rows"]}) == 1
+
+
 def test_the_learning_agent_takes_part() -> None:
     (row,) = bench_agents(_contest(["qlearning"], [20], "qlearning"))["rows"]
     assert row["hypervolume"] > 0
