@@ -253,13 +253,14 @@ def _print_contest(figures: dict[str, Any]) -> None:
     output_console().print(table)
 
 
-NATIVE_SECTIONS = ("truth", "speed", "quality", "memory")
+NATIVE_SECTIONS = ("truth", "speed", "quality", "methods", "memory")
 
 
 @app.command("native", epilog="Example: prefixrl bench native --section truth --netlists 100")
 def native_command(
     section: Annotated[
-        list[str] | None, typer.Option("--section", help="truth, speed, quality or memory; repeatable. Default: all.")
+        list[str] | None,
+        typer.Option("--section", help="truth, speed, quality, methods or memory; repeatable. Default: all."),
     ] = None,
     netlists: Annotated[int, typer.Option("--netlists", help="Netlists of the truth section.")] = 1000,
     prove: Annotated[bool, typer.Option("--prove/--no-prove", help="Prove each of them equivalent.")] = True,
@@ -284,6 +285,11 @@ def native_command(
         figures["speed"] = _native_speed(rounds, pdk)
     if "quality" in sections:
         figures["quality"] = _native_quality(reference, graphs, pdk)
+    if "methods" in sections:
+        from prefixrl.synthesis.native.methods_benchmark import bench_methods
+        from prefixrl.synthesis.pdk import load_pdk
+
+        figures["methods"] = bench_methods(pdk=load_pdk(pdk))
     if "memory" in sections:
         from prefixrl.synthesis.native.benchmark import bench_memory
 

@@ -14,6 +14,7 @@ from prefixrl.circuits.proof import prove_netlist
 from prefixrl.cli.bench import app
 from prefixrl.errors import InputError
 from prefixrl.synthesis.native.benchmark import bench_memory, bench_speed, bench_truth, scrambled
+from prefixrl.synthesis.native.methods_benchmark import METHODS, bench_methods, excess_percent
 from prefixrl.synthesis.native.quality_benchmark import bench_random, bench_reference, read_reference
 from prefixrl.synthesis.native.timer import NativeTimer
 
@@ -101,6 +102,22 @@ def test_quality_on_random_graphs() -> None:
         assert 0 <= found[effort]["never_larger"] <= 1
     with pytest.raises(InputError, match="at least one graph: 0"):
         bench_random(0)
+
+
+def test_methods_are_compared_on_the_same_netlists() -> None:
+    figures = bench_methods([8])
+    relaxation, greedy, walk = (figures[name] for name in METHODS)
+    assert relaxation["excess_percent"] == relaxation["fastest_percent"] == 0.0
+    assert -2 < greedy["excess_percent"] < 10
+    assert greedy["fastest_percent"] > 0 > walk["fastest_percent"]
+    assert [row["method"] for row in figures["rows"]] == 3 * list(METHODS)
+
+
+def test_area_is_compared_at_equal_delay() -> None:
+    base = np.array([[1.0, 100.0], [3.0, 50.0]])
+    assert excess_percent(base, base) == 0.0
+    assert excess_percent(base * [1.0, 1.1], base) == pytest.approx(10.0)
+    assert excess_percent(np.array([[1.5, 100.0], [3.0, 50.0]]), base) == 0.0
 
 
 def test_speed_has_both_sides_and_the_growth() -> None:

@@ -79,10 +79,10 @@ class NativeEvaluator:
         self.detour = wire_detour or pdk.wire_detour or DETOUR
         self._rc = wire_rc(pdk) if wires == "datapath" else None
         self.effort = effort
-        self._library = pdk.library()
-        self._native = native_library_of(pdk)
-        self._mapper = Mapper(self._library, self._native)
-        self._special = _special(self._native)
+        cells = pdk.library()
+        self.library = native_library_of(pdk)
+        self._mapper = Mapper(cells, self.library)
+        self._special = _special(self.library)
 
     @property
     def version(self) -> str:
@@ -95,7 +95,7 @@ class NativeEvaluator:
 
         :raises EvaluationFailed: no netlist keeps the limits on load, fanout and transition
         """
-        around = surroundings(self._native, self.pdk.name, circuit, constraints)
+        around = surroundings(self.library, self.pdk.name, circuit, constraints)
         points = []
         for number, walk in enumerate(EFFORTS[self.effort]):
             curve, _ = self._walk(circuit, walk, around, walk.plan.steps)
@@ -119,7 +119,7 @@ class NativeEvaluator:
         """
         check_identifier(module)
         walk, step = _parse(point.recipe)
-        around = surroundings(self._native, self.pdk.name, circuit, constraints)
+        around = surroundings(self.library, self.pdk.name, circuit, constraints)
         curve, net = self._walk(circuit, walk, around, step)
         found = (round(float(curve[step, DELAY]), 6), round(float(curve[step, AREA]), 6))
         if found != (point.delay_ns, point.area_um2):
@@ -127,14 +127,22 @@ class NativeEvaluator:
                 f"the recipe {point.recipe!r} must give {point.delay_ns} ns, {point.area_um2} um2: "
                 f"{found[0]} ns, {found[1]} um2"
             )
-        return netlist_of(net, self._native, Netlist(module, circuit.inputs, circuit.outputs, ()))
+        return netlist_of(net, self.library, Netlist(module, circuit.inputs, circuit.outputs, ()))
+
+    def walk(self, circuit: Circuit, walk: Walk, around: Surroundings) -> np.ndarray:
+        """All steps of any walk, for benchmarks: float64 [steps + 1, 2], delays in ns and areas in um2."""
+        return self._walk(circuit, walk, around, walk.plan.steps)[0][:, [DELAY, AREA]]
+
+    def smallest(self, circuit: Circuit, walk: Walk) -> Net:
+        """The netlist of smallest cells that a walk begins with."""
+        return self._mapper.map(logic_network(circuit), walk.polarity, _room(circuit), walk.annealing, False)[0]
 
     def _walk(self, circuit: Circuit, walk: Walk, around: Surroundings, last: int) -> tuple[np.ndarray, Net]:
         placed = self._rc is not None
         net, halves = self._mapper.map(logic_network(circuit), walk.polarity, _room(circuit), walk.annealing, placed)
         if circuit.kind != "adder":
             halves = halves[:0]
-        tables = self._native.tables
+        tables = self.library.tables
         if self._rc is not None:
             around = around._replace(wire=wires_of(net, total_area(tables, net), self._rc, self.detour))
         curve = np.zeros((walk.plan.steps + 1, 3))
