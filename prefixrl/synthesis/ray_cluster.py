@@ -81,6 +81,8 @@ class RayCluster:
         # Ray's agents would write their titles over it (and over a part of the environment that differs each time).
         marked = {MARK_VARIABLE: self._mark, _KEEP_ENVIRONMENT: "1"}
         marked |= {"TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+        # By default Ray's workers yield to everything else on the machine: here they do what the job is about.
+        marked |= {"RAY_worker_niceness": "0"}
         with _environment(marked), _on_loopback():
             ray.init(
                 address=LOCAL,
