@@ -112,13 +112,14 @@ def ray_command(
         raise InputError(f"there must be at least 1 kill, and 30 seconds of soak: {kills}, {seconds:g}")
     require_pool("ray")
     from prefixrl.agents.distributed import benchmark
+    from prefixrl.agents.distributed.soak import bench_soak
     from prefixrl.synthesis.ray_benchmark import bench_ray_pool
 
     measures = {
         "pools": lambda: bench_ray_pool(width=width),
         "recovery": benchmark.bench_recovery,
         "kills": lambda: benchmark.bench_driver_kills(kills),
-        "soak": lambda: benchmark.bench_soak(seconds),
+        "soak": lambda: bench_soak(seconds),
     }
     _print("Ray", {name: measures[name]() for name in sections}, json)
 

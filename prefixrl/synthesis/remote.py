@@ -23,7 +23,7 @@ from prefixrl.tools.tree import temporary_folder
 # Importing, reading the library, compiling what is not in numba's cache yet.
 START_TIMEOUT_S = 300.0
 _STARTS_AT_MOST = 3
-# What the worker itself may need to end a tool that ran into the time-out (see `ToolProcess.end`), before it is ended too.
+# What the worker itself may need to end a tool that ran into the time-out, before it is ended too.
 _GRACE_S = 2.5
 # The worker must run the code that runs here, however this process came to find it.
 _SOURCE = str(Path(__file__).parents[2])
