@@ -17,7 +17,7 @@ import psutil
 
 from prefixrl.agents.distributed.benchmark import KINDS, await_designs, designs_of, kill, launch, lives
 
-KILL_EVERY_S = 10.0
+KILL_EVERY_S = 30.0
 WARM_UP_SHARE = 0.25
 LOOK_EVERY_S = 2.0
 _LEFT_AFTER_S = 5.0
@@ -43,7 +43,7 @@ Looks = Mapping[tuple[str, int], list[Look]]
 
 
 def bench_soak(seconds: float, seed: int = 0) -> dict[str, Any]:
-    """Run a job for so long while an actor or an evaluator is killed every ten seconds.
+    """Run a job for so long while an actor or an evaluator is killed every 30 s.
 
     :returns: `seconds`, `kills`, `designs`, `ended_early`; by role, for the process of it that grew most of those that
         lived for half of the time after warm-up: `memory_mib`, `memory_mib_per_h`, `files`, `files_per_h`; `orphans`
