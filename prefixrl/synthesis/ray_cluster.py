@@ -75,6 +75,7 @@ class RayCluster:
         stated = address or os.environ.get("RAY_ADDRESS") or LOCAL
         if stated != LOCAL:
             _check_address(stated, "$RAY_ADDRESS" if address is None else "the address of a cluster")
+            _take_token()
             with _native_messages() as told:
                 try:
                     ray.init(address=stated, **quiet)
@@ -203,6 +204,16 @@ def _keep_stdout() -> None:
     from ray._private import worker
 
     worker.print_to_stdstream = lambda *_, **__: None
+
+
+def _take_token() -> None:
+    """Have Ray show its token to a cluster, where this machine has one; by itself Ray does so only if it is told to."""
+    with contextlib.suppress(ImportError):  # older ones have no tokens
+        from ray._private.authentication import authentication_token_setup as tokens
+
+        loader = tokens.AuthenticationTokenLoader.instance()
+        if "RAY_AUTH_MODE" not in os.environ and loader.has_token(ignore_auth_mode=True):
+            tokens._enable_token_auth()
 
 
 @contextlib.contextmanager

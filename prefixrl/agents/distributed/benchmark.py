@@ -29,7 +29,7 @@ WIDTH = 16
 """Bits of the jobs: more graphs than any of them gets through."""
 
 KINDS = {"actor": "ray::EnvironmentActor", "evaluator": "ray::WorkerActor"}
-_RECOVERY_LIMIT_S = 120.0
+_RECOVERY_LIMIT_S = 300.0
 _JOB = [f"circuit.width={WIDTH}", "budget.steps=null", "ray.evaluators=1", "checkpoint.every_steps=500"]
 _REFERENCE = (100.0, 1000.0)
 

@@ -133,7 +133,7 @@ def _polling_s() -> float:
     """Processor time of one look at an answer that is not there yet."""
     import ray
 
-    never = ray.remote(int).options(resources={"nowhere": 1}).remote()
+    never = ray.remote(_polling_s).options(resources={"nowhere": 1}).remote()
     seconds = _processor_s(lambda: [ray.wait([never], timeout=0.001) for _ in range(_POLLS)]) / _POLLS
     ray.cancel(never)
     return seconds
