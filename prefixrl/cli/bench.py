@@ -99,6 +99,7 @@ def ray_command(
     seconds: Annotated[float, typer.Option("--seconds", help="How long the soak section runs.")] = 300,
     kills: Annotated[int, typer.Option("--kills", help="Drivers that the kills section kills.")] = 3,
     width: Annotated[int, typer.Option("--width", "-n", help="Bits of the adders of pools and plan.")] = 32,
+    effort: Annotated[str, typer.Option("--effort", help="fast, medium or full, of the pools section.")] = "fast",
     evaluators: Annotated[int, typer.Option("--evaluators", min=1, help="What plan reckons with.")] = 1000,
     json: JsonOption = False,
 ) -> None:
@@ -118,7 +119,7 @@ def ray_command(
     from prefixrl.synthesis.ray_benchmark import bench_ray_pool
 
     measures = {
-        "pools": lambda: bench_ray_pool(width=width),
+        "pools": lambda: bench_ray_pool(width=width, effort=effort),
         "recovery": benchmark.bench_recovery,
         "kills": lambda: benchmark.bench_driver_kills(kills),
         "plan": lambda: bench_plan(evaluators, width),
