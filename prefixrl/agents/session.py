@@ -115,7 +115,7 @@ class JobSession:
         self.nothing_left = False
         self.inherited = read_inherited(run.path)
         self._recording = CLASSICAL
-        self._recorded: set[str] = set()
+        self._recorded: set[str] | None = None
         self._last_new_step = 0
         self._begin = time.monotonic()
         self._elapsed_before = 0.0
@@ -236,6 +236,8 @@ class JobSession:
 
     def knows(self, graph: PrefixGraph) -> bool:
         """Whether the store has the graph's evaluation, so that asking for it costs nothing of the budget."""
+        if self._recorded is None:  # only searches ask, and what learns need not remember every design
+            self._recorded = {design.key for design in self.store.designs()}
         return self.service.key(self.circuit_of(graph)) in self._recorded
 
     def evaluate(self, graphs: Sequence[PrefixGraph]) -> list[AreaDelayCurve | None]:
@@ -349,7 +351,8 @@ class JobSession:
 
     def _record(self, evaluation: Evaluation) -> None:
         new = self.store.record(evaluation, self._recording, self.steps)
-        self._recorded.add(evaluation.key)
+        if self._recorded is not None:
+            self._recorded.add(evaluation.key)
         if new and self._recording == self.source:
             self.evaluations += 1
             self.cached += evaluation.cached
@@ -448,7 +451,6 @@ class JobSession:
     def _reload(self) -> None:
         """Take the designs of the store back into the front and the counters, and into a cache that has lost them."""
         designs = list(self.store.designs())
-        self._recorded = {design.key for design in designs}
         for design in designs:
             if design.points:
                 self.archive.add(design.graph, design.points)

@@ -87,24 +87,26 @@ def pool_command(
     _print("pool of worker processes", bench_pool(seconds), json)
 
 
-RAY_SECTIONS = ("pools", "recovery", "kills", "soak")
+RAY_SECTIONS = ("pools", "recovery", "kills", "plan", "soak")
 
 
 @app.command("ray", epilog="Example: prefixrl bench ray; prefixrl bench ray --section soak --seconds 1800")
 def ray_command(
     section: Annotated[
         list[str] | None,
-        typer.Option("--section", help="pools, recovery, kills or soak; repeatable. Default: all but soak."),
+        typer.Option("--section", help="pools, recovery, kills, plan or soak; repeatable. Default: all but soak."),
     ] = None,
     seconds: Annotated[float, typer.Option("--seconds", help="How long the soak section runs.")] = 300,
     kills: Annotated[int, typer.Option("--kills", help="Drivers that the kills section kills.")] = 3,
-    width: Annotated[int, typer.Option("--width", "-n", help="Bits of the adders of the pools section.")] = 32,
+    width: Annotated[int, typer.Option("--width", "-n", help="Bits of the adders of pools and plan.")] = 32,
+    effort: Annotated[str, typer.Option("--effort", help="fast, medium or full, of the pools section.")] = "fast",
+    evaluators: Annotated[int, typer.Option("--evaluators", min=1, help="What plan reckons with.")] = 1000,
     json: JsonOption = False,
 ) -> None:
     """Time evaluators on Ray against the other pools; kill roles and drivers of a job: how long, is anything lost?"""
     from prefixrl.synthesis.pool import require_pool
 
-    sections = tuple(section or RAY_SECTIONS[:3])
+    sections = tuple(section or RAY_SECTIONS[:4])
     unknown = next((name for name in sections if name not in RAY_SECTIONS), None)
     if unknown is not None:
         raise InputError(f"a section must be one of {', '.join(RAY_SECTIONS)}: {unknown!r}")
@@ -112,13 +114,16 @@ def ray_command(
         raise InputError(f"there must be at least 1 kill, and 30 seconds of soak: {kills}, {seconds:g}")
     require_pool("ray")
     from prefixrl.agents.distributed import benchmark
+    from prefixrl.agents.distributed.plan import bench_plan
+    from prefixrl.agents.distributed.soak import bench_soak
     from prefixrl.synthesis.ray_benchmark import bench_ray_pool
 
     measures = {
-        "pools": lambda: bench_ray_pool(width=width),
+        "pools": lambda: bench_ray_pool(width=width, effort=effort),
         "recovery": benchmark.bench_recovery,
         "kills": lambda: benchmark.bench_driver_kills(kills),
-        "soak": lambda: benchmark.bench_soak(seconds),
+        "plan": lambda: bench_plan(evaluators, width),
+        "soak": lambda: bench_soak(seconds),
     }
     _print("Ray", {name: measures[name]() for name in sections}, json)
 

@@ -125,7 +125,7 @@ def train(
 ) -> None:
     """Launch a training job, or resume one. Ctrl-C saves and ends; every evaluated design is in the store at once."""
     _require_torch()
-    overrides = _overrides(problem, library, surroundings, chosen, pooling, job)
+    overrides = job_overrides(problem, library, surroundings, chosen, pooling, job)
     new = job.new_job(overrides) if job.resume is None else None
     method = job.check_resumed(_resumed(job), learning=True) if new is None else new.method
     # The guided agent learns from the walk that it does, and goes on by walking it again: it runs as a search does.
@@ -189,7 +189,7 @@ def search(
 
     if method is not None and method not in BASELINES:
         raise InputError(f"the method must be one of {', '.join(BASELINES)}: {method!r}")
-    overrides = _overrides(problem, library, surroundings, chosen, pooling, job)
+    overrides = job_overrides(problem, library, surroundings, chosen, pooling, job)
     new = None
     if job.resume is None:
         new = job.new_job([f"method={method or 'sa'}", *overrides])
@@ -200,7 +200,7 @@ def search(
     _report(_searched(job, new, overrides), json)
 
 
-def _overrides(
+def job_overrides(
     problem: ProblemOptions,
     library: LibraryOptions,
     surroundings: ConstraintOptions,

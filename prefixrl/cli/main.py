@@ -28,6 +28,7 @@ from prefixrl.cli import (
     pdk,
     show,
     status,
+    sweep,
     unit,
 )
 from prefixrl.errors import PrefixrlError
@@ -48,6 +49,7 @@ app = typer.Typer(
 )
 app.command("train", epilog=jobs.TRAIN_EXAMPLE)(jobs.train)
 app.command("search", epilog=jobs.SEARCH_EXAMPLE)(jobs.search)
+app.command("sweep", epilog=sweep.EXAMPLE)(sweep.sweep)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command("pareto", epilog=pareto.EXAMPLE)(pareto.pareto)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)

@@ -13,26 +13,29 @@ import json
 import os
 import platform
 import shutil
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from prefixrl.errors import EvaluationFailed, InputError, PrefixrlError, ToolError
-from prefixrl.synthesis.curve import AreaDelayCurve
+from prefixrl.errors import InputError, PrefixrlError, ToolError
 from prefixrl.synthesis.ray_cluster import await_answer
-from prefixrl.synthesis.remote import WorkerProcess
-from prefixrl.synthesis.work import EvaluatorSpec, WorkUnit
+from prefixrl.synthesis.remote import START_TIMEOUT_S, WorkerProcess, check_answer, error_text
+from prefixrl.synthesis.work import EvaluatorSpec, WorkUnit, pack_units
 from prefixrl.tools.tree import temporary_folder
 
-_ERRORS: dict[str, type[PrefixrlError]] = {"refused": EvaluationFailed, "input": InputError, "crash": ToolError}
 # Beyond the time-out: what the actor itself needs to end a worker, and the way there and back.
 _GRACE_S = 5.0
 _CLOSE_S = 5.0
 _HUNG_CLOSE_S = 2.0
 # An actor that answered so lately is taken to be alive.
 _FRESH_S = 1.0
+
+
+class NeverBegun(ToolError):
+    """An actor died before units of work came to it: it did not die of them."""
 
 
 class UnfitNode(PrefixrlError):
@@ -109,6 +112,7 @@ class WorkerActor:
         self._specification = specification
         self._limits = timeout_s, memory_mib
         self._worker: WorkerProcess | None = None
+        self._turn = threading.Lock()
 
     def whereabouts(self) -> dict[str, Any]:
         """See `whereabouts` of this module."""
@@ -116,14 +120,29 @@ class WorkerActor:
 
     def make_ready(self) -> str:
         """Have a living worker process: `{"pid": of this actor}`, or an error."""
-        return self._answer(self._make_ready)
+        try:
+            self._made().make_ready()
+        except Exception as error:
+            return _error_of(error)
+        return json.dumps({"pid": os.getpid()})
 
-    def evaluate_many(self, units: str) -> list[str]:
-        """For each unit of a JSON list `{"curve": [...]}`, or `{"error": kind, "message": one line}`."""
-        return [self._answer(lambda unit=unit: self._evaluate(unit)) for unit in json.loads(units)]  # type: ignore[misc]
+    def acknowledge(self) -> None:
+        """Say that the actor lives."""
+
+    def evaluate_many(self, batch: str, count: int) -> list[str]:
+        """For each unit of a batch what `remote.curve_of` reads, unread; batches that come together wait in turn.
+
+        :param batch: as `work.pack_units` makes it
+        :param count: units in it
+        """
+        try:
+            with self._turn:
+                return self._made().evaluate_many(batch, count)
+        except Exception as error:
+            return [_error_of(error)] * count
 
     def interrupt(self) -> None:
-        """Give up what is under way; comes while `evaluate_many` runs in another thread."""
+        """Give up what is under way; comes while `evaluate_many` runs in other threads."""
         if self._worker is not None:
             self._worker.interrupt()
 
@@ -136,29 +155,45 @@ class WorkerActor:
             self._worker.close()
             shutil.rmtree(temporary_folder(), ignore_errors=True)
 
-    def _make_ready(self) -> dict[str, Any]:
-        self._made().make_ready()
-        return {"pid": os.getpid()}
-
-    def _evaluate(self, unit: Mapping[str, Any]) -> dict[str, Any]:
-        return {"curve": self._made().evaluate(WorkUnit.from_json(unit)).to_json()}
-
     def _made(self) -> WorkerProcess:
         if self._worker is None:
             spec = EvaluatorSpec.from_json(json.loads(self._specification))
             self._worker = WorkerProcess(spec, *self._limits)
         return self._worker
 
-    @staticmethod
-    def _answer(work: Callable[[], dict[str, Any]]) -> str:
+
+def _error_of(error: Exception) -> str:
+    """The answer that tells of an error."""
+    if not isinstance(error, PrefixrlError):
+        return error_text("crash", f"{type(error).__name__}: {error}")
+    return error_text("input" if isinstance(error, InputError) else "crash", str(error))
+
+
+@dataclass(frozen=True)
+class Trip:
+    """Units that an actor was sent.
+
+    :param answers: reference of the answers
+    :param arrival: reference of what the actor says at once; None where it has other units to evaluate first
+    :param count: units
+    """
+
+    answers: Any
+    arrival: Any
+    count: int
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the actor is known to have lived when the units came."""
+        import ray
+
+        if self.arrival is None:
+            return True
         try:
-            answer = work()
-        except PrefixrlError as error:
-            kind = next((kind for kind, known in _ERRORS.items() if isinstance(error, known)), "crash")
-            answer = {"error": kind, "message": (str(error).splitlines() or ["no reason"])[0]}
-        except Exception as error:
-            answer = {"error": "crash", "message": f"{type(error).__name__}: {error}".splitlines()[0]}
-        return json.dumps(answer)
+            ray.get(self.arrival, timeout=0)
+        except ray.exceptions.RayError:  # among them that there is no answer yet
+            return False
+        return True
 
 
 class ActorHand:
@@ -201,7 +236,7 @@ class ActorHand:
         if self._actor is None:
             self._start(without)
         try:
-            self._read(self._ask("make_ready", None))
+            check_answer(json.loads(self._ask("make_ready", None)))
         except InputError as error:
             node, address = self._place["node"], self._place["address"]
             self._end_actor(_CLOSE_S)
@@ -210,8 +245,8 @@ class ActorHand:
     def _start(self, without: Sequence[str]) -> None:
         import ray
 
-        # Two threads: one works, one can interrupt it.
-        options = {"max_concurrency": 2, **self._resources.options(without)}
+        # Three threads: one works, one has the next units at hand, one can interrupt them.
+        options = {"max_concurrency": 3, **self._resources.options(without)}
         self._actor = ray.remote(WorkerActor).options(**options).remote(*self._arguments)
         self._place = self._ask("whereabouts", None)
         try:
@@ -220,22 +255,41 @@ class ActorHand:
             self._drop()
             raise
 
-    def evaluate_many(self, units: Sequence[WorkUnit]) -> list[AreaDelayCurve | PrefixrlError]:
-        """For each unit its curve, or why there is none, as `WorkerProcess.evaluate` says.
+    def send(self, units: Sequence[WorkUnit], idle: bool) -> Trip:
+        """Send units to the actor, to be evaluated after those that it has.
 
-        :raises ToolError: the actor died or hung
+        :param idle: whether it has none
+        :raises ToolError: nobody wants it any more
         """
-        if self._ended:
+        if self._ended or self._actor is None:
             raise ToolError("the pool of workers was closed")
-        texts = json.dumps([unit.to_json() for unit in units])
-        answers = self._ask("evaluate_many", len(units) * (self._timeout_s + _GRACE_S), texts)
-        return [_outcome(text) for text in answers]
+        arrival = self._actor.acknowledge.remote() if idle else None
+        return Trip(self._actor.evaluate_many.remote(pack_units(units), len(units)), arrival, len(units))
 
-    def _ask(self, method: str, limit_s: float | None, *arguments: str) -> Any:
+    def receive(self, trip: Trip) -> list[str]:
+        """The answers to the units of a trip, which is the oldest of those under way; `remote.curve_of` reads them.
+
+        :raises NeverBegun: the actor died before the units came to it
+        :raises ToolError: it died or hung
+        """
+        try:
+            # The actor keeps the time-out; this is for one that hangs itself. It may have to start its worker anew.
+            limit_s = START_TIMEOUT_S + trip.count * (self._timeout_s + _GRACE_S)
+            answers: list[str] = self._await(trip.answers, limit_s)
+        except ToolError as error:
+            if trip.arrived:
+                raise
+            raise NeverBegun(str(error)) from error
+        return answers
+
+    def _ask(self, method: str, limit_s: float | None) -> Any:
+        return self._await(getattr(self._actor, method).remote(), limit_s)
+
+    def _await(self, reference: Any, limit_s: float | None) -> Any:
         import ray
 
         try:
-            answer = await_answer(getattr(self._actor, method).remote(*arguments), self._given_up, limit_s)
+            answer = await_answer(reference, self._given_up, limit_s)
         except ray.exceptions.RayError as error:
             self._drop()
             raise ToolError(f"the actor failed: {type(error).__name__}") from error
@@ -248,13 +302,6 @@ class ActorHand:
 
     def _given_up(self) -> str | None:
         return "the pool of workers was closed" if self._ended else None
-
-    @staticmethod
-    def _read(text: str) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(text)
-        if "error" in answer:
-            raise _ERRORS[answer["error"]](answer["message"])
-        return answer
 
     def interrupt(self) -> None:
         """Asked by another thread: start no actor again, and have the present one give up."""
@@ -281,10 +328,3 @@ class ActorHand:
         if actor is not None:
             with contextlib.suppress(ray.exceptions.RayError):
                 ray.kill(actor)
-
-
-def _outcome(text: str) -> AreaDelayCurve | PrefixrlError:
-    try:
-        return AreaDelayCurve.from_json(ActorHand._read(text)["curve"])
-    except PrefixrlError as error:
-        return error

@@ -27,7 +27,9 @@ from prefixrl.tools.watchdog import MARK_VARIABLE
 LOCAL = "local"
 """The address that stands for a Ray of this machine alone."""
 
-_POLL_S = 0.5
+POLL_S = 0.5
+"""Seconds between two looks at whether an answer is still wanted."""
+
 _CLOSE_S = 10.0
 _CONNECT_S = 5.0
 # Of setproctitle, which Ray has inside: titles take the place of arguments only.
@@ -59,7 +61,7 @@ class RayCluster:
             if not ray.is_initialized():
                 try:
                     self._start(address)
-                except InputError:
+                except (InputError, ToolError):
                     raise
                 except (OSError, RuntimeError, ValueError) as error:
                     raise _refusal(error, address) from error
@@ -73,7 +75,12 @@ class RayCluster:
         stated = address or os.environ.get("RAY_ADDRESS") or LOCAL
         if stated != LOCAL:
             _check_address(stated, "$RAY_ADDRESS" if address is None else "the address of a cluster")
-            ray.init(address=stated, **quiet)
+            _take_token()
+            with _native_messages() as told:
+                try:
+                    ray.init(address=stated, **quiet)
+                except (RuntimeError, ValueError, ConnectionError) as error:
+                    raise _refusal(error, address, told()) from error
             return
         self._own_folder = folder = _short_folder()
         self._mark = f"{own_mark()}/{uuid.uuid4().hex}"
@@ -81,6 +88,8 @@ class RayCluster:
         # Ray's agents would write their titles over it (and over a part of the environment that differs each time).
         marked = {MARK_VARIABLE: self._mark, _KEEP_ENVIRONMENT: "1"}
         marked |= {"TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+        # By default Ray's workers yield to everything else on the machine: here they do what the job is about.
+        marked |= {"RAY_worker_niceness": "0"}
         with _environment(marked), _on_loopback():
             ray.init(
                 address=LOCAL,
@@ -138,14 +147,22 @@ def await_answer(reference: Any, given_up: Callable[[], str | None], limit_s: fl
     while deadline is None or time.monotonic() < deadline:
         if (reason := given_up()) is not None:
             raise ToolError(reason)
-        if ray.wait([reference], timeout=_POLL_S)[0]:
+        if ray.wait([reference], timeout=POLL_S)[0]:
             return ray.get(reference)
     raise ToolError(f"the actor failed: no answer within {limit_s:g} s")
 
 
-def _refusal(error: Exception, address: str | None) -> InputError | ToolError:
-    """Why no cluster was joined, in one line."""
+def _refusal(error: Exception, address: str | None, told: str = "") -> InputError | ToolError:
+    """Why no cluster was joined, in one line.
+
+    :param told: what Ray's native code said of it
+    """
     text = " ".join(str(error).split())
+    if "AuthToken" in told or "uthentication" in text:
+        return InputError(
+            "this machine must have the token of the cluster (copy ~/.ray/auth_token of its head, or name a copy by "
+            f"RAY_AUTH_TOKEN_PATH): {address or os.environ.get('RAY_ADDRESS')!r}"
+        )
     if "ersion mismatch" in text:
         told = text[text.index("ersion mismatch") + len("ersion mismatch") :].lstrip(" :")[:240]
         return InputError(
@@ -187,6 +204,34 @@ def _keep_stdout() -> None:
     from ray._private import worker
 
     worker.print_to_stdstream = lambda *_, **__: None
+
+
+def _take_token() -> None:
+    """Have Ray show its token to a cluster, where this machine has one; by itself Ray does so only if it is told to."""
+    with contextlib.suppress(ImportError):  # older ones have no tokens
+        from ray._private.authentication import authentication_token_setup as tokens
+
+        loader = tokens.AuthenticationTokenLoader.instance()
+        if "RAY_AUTH_MODE" not in os.environ and loader.has_token(ignore_auth_mode=True):
+            tokens._enable_token_auth()
+
+
+@contextlib.contextmanager
+def _native_messages() -> Iterator[Callable[[], str]]:
+    """What is written to the standard error's descriptor meanwhile: native code knows no other place."""
+    with tempfile.TemporaryFile() as file:
+
+        def told() -> str:
+            file.seek(0)
+            return file.read().decode("utf-8", "replace")
+
+        before = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield told
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
 
 
 @contextlib.contextmanager

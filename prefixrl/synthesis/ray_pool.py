@@ -3,14 +3,17 @@
     RayPool: bounded queue -- a few units --> thread, hand -- Ray --> actor, worker process, tools
 
 A thread takes units only while its actor lives, so actors may come and go with their nodes: one that finds no room
-waits for a node, one that dies costs the units that it had one attempt, and they go back to the front of the queue, to
-whichever actor is next. A unit that was with two actors when they died is a failure.
+waits for a node. What was with one that died goes back to the front of the queue, to whichever actor is next: a unit
+that was evaluated alone has used up an attempt, several go on one by one, and for what had not been begun it counts
+nothing. A unit that two actors died of is a failure.
 
-Quick units travel together, as many as take about as long as the way there and back costs little of.
+Quick units travel together, as many as take about as long as the way there and back costs little of, and the next ones
+set out before these are back, so that no worker waits.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -28,17 +31,20 @@ from prefixrl.synthesis.pool import (
     WorkOutcome,
     check_limits,
 )
-from prefixrl.synthesis.ray_actor import ActorHand, ActorResources, UnfitNode
+from prefixrl.synthesis.ray_actor import ActorHand, ActorResources, NeverBegun, Trip, UnfitNode
 from prefixrl.synthesis.ray_cluster import cluster, living_nodes
+from prefixrl.synthesis.remote import curve_of
 from prefixrl.synthesis.work import EvaluatorSpec, WorkUnit
 
 ATTEMPTS = 2
-QUEUED_PER_ACTOR = 32
-"""Units that wait for each actor: two full trips of quick ones."""
+QUEUED_PER_ACTOR = 128
+"""Units that wait for each actor or are under way: four full trips of quick ones."""
 # One way through Ray takes about 1 ms, and several times that on a machine that is busy: as many units go together as
 # take about so long.
 _TRIP_S = 0.1
-_UNITS_PER_TRIP = 16
+_UNITS_PER_TRIP = 32
+# Trips of one actor under way.
+_TRIPS = 2
 # Pauses after a start that failed, from the first to the longest.
 _PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
@@ -56,11 +62,25 @@ class _Task:
     attempts: int = 0
     seconds: float = 0.0
     begun: bool = False
+    alone: bool = False
+    """It was with others when their actor died; it goes without company until it is known whose fault that was."""
 
     def begin(self) -> bool:
         """Whether it is still wanted; from then on it cannot be cancelled."""
         self.begun = self.begun or self.future.set_running_or_notify_cancel()
         return self.begun
+
+
+@dataclass
+class _Load:
+    """Units that an actor has.
+
+    :param since_s: when it could begin with them, as far as is known (monotonic)
+    """
+
+    tasks: list[_Task]
+    trip: Trip
+    since_s: float
 
 
 class RayPool:
@@ -189,56 +209,119 @@ class RayPool:
                 self._pause(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 continue
-            if tasks := self._take():
-                self._work(hand, tasks)
+            with contextlib.suppress(ToolError):  # it is counted, and the actor started anew
+                self._work(hand)
 
-    def _take(self) -> list[_Task]:
-        """Units to evaluate; none after a while, so that an actor that died meanwhile is replaced."""
+    def _work(self, hand: ActorHand) -> None:
+        """Have an actor evaluate until there is nothing to do.
+
+        :raises ToolError: it died or hung; its units have gone back
+        """
+        loads: deque[_Load] = deque()
+        try:
+            while True:
+                while len(loads) < _TRIPS and (tasks := self._take(idle=not loads)):
+                    loads.append(self._send(hand, tasks, idle=not loads))
+                if not loads:
+                    return
+                self._receive(hand, loads)
+        finally:
+            for load in reversed(loads):
+                self._give_back(load.tasks)
+
+    def _take(self, idle: bool) -> list[_Task]:
+        """Units to evaluate, taken off the queue.
+
+        :param idle: whether the actor has none; then it waits for some, but not for long, so that an actor that died
+            meanwhile is replaced. Else it gets more only of quick ones, and only its fair share
+        """
         with self._changed:
-            if not self._waiting and not self._closing:
+            if idle and not self._waiting and not self._closing:
                 self._changed.wait(_IDLE_S)
             fair = len(self._waiting) // max(len(self._threads), 1)
-            count = max(1, min(_UNITS_PER_TRIP, int(_TRIP_S / self._mean_s), fair))
+            count = min(_UNITS_PER_TRIP, int(_TRIP_S / self._mean_s), fair)
             tasks: list[_Task] = []
-            while self._waiting and len(tasks) < count and not self._closing:
-                # What was with an actor that died may have killed it, and goes alone.
-                if tasks and self._waiting[0].attempts:
+            while self._waiting and len(tasks) < (max(1, count) if idle else count) and not self._closing:
+                if self._waiting[0].alone and (tasks or not idle):
                     break
                 task = self._waiting.popleft()
                 if task.begin():
                     tasks.append(task)
-                if task.attempts:
+                if task.alone:
                     break
             self._under_way += len(tasks)
             return tasks
 
-    def _work(self, hand: ActorHand, tasks: Sequence[_Task]) -> None:
-        begin = time.monotonic()
-        outcomes: Sequence[AreaDelayCurve | PrefixrlError]
+    def _send(self, hand: ActorHand, tasks: list[_Task], idle: bool) -> _Load:
         try:
-            outcomes = hand.evaluate_many([task.unit for task in tasks])
+            return _Load(tasks, hand.send([task.unit for task in tasks], idle), time.monotonic())
+        except BaseException:
+            self._give_back(tasks)
+            raise
+
+    def _receive(self, hand: ActorHand, loads: deque[_Load]) -> None:
+        """Wait for the oldest of the units that an actor has, and let them land."""
+        load = loads[0]
+        try:
+            outcomes = [_outcome(text) for text in hand.receive(load.trip)]
+        except NeverBegun:
+            raise
         except ToolError as error:
-            outcomes = [error] * len(tasks)
-        except BaseException as error:  # nobody would see it in this thread
-            outcomes = [ToolError(f"the pool failed: {type(error).__name__}: {error}")] * len(tasks)
-        seconds = (time.monotonic() - begin) / len(tasks)
+            loads.popleft()
+            self._lost(load, error)
+            raise
+        loads.popleft()
+        now = time.monotonic()
+        seconds = (now - load.since_s) / len(load.tasks)
+        if loads:
+            loads[0].since_s = now
         with self._changed:
-            self._under_way -= len(tasks)
+            self._under_way -= len(load.tasks)
             self._mean_s = max(0.9 * self._mean_s + 0.1 * seconds, 1e-4)
-        unfit = next((outcome for outcome in outcomes if isinstance(outcome, InputError)), None)
-        for task, outcome in reversed(list(zip(tasks, outcomes, strict=True))):
+        for task, outcome in reversed(list(zip(load.tasks, outcomes, strict=True))):
             task.seconds += seconds
             self._land(task, outcome)
+        unfit = next((outcome for outcome in outcomes if isinstance(outcome, InputError)), None)
         if unfit is not None and (node := hand.node) is not None:
             # Another library or other tools there: the units are fine.
             hand.close()
             self._set_aside(UnfitNode(f"a node cannot evaluate, it goes without: {unfit}", node))
+            raise ToolError("the node cannot evaluate")
+
+    def _lost(self, load: _Load, error: ToolError) -> None:
+        """An actor died while it had these units."""
+        with self._changed:
+            self._under_way -= len(load.tasks)
+        if len(load.tasks) == 1:
+            load.tasks[0].seconds += time.monotonic() - load.since_s
+            self._land(load.tasks[0], error)
+            return
+        with self._changed:
+            self.failures[_kind(error)] += not self._closing
+        for task in reversed(load.tasks):
+            task.alone = True
+            self._return(task)
+
+    def _give_back(self, tasks: Sequence[_Task]) -> None:
+        """Units that were not begun."""
+        with self._changed:
+            self._under_way -= len(tasks)
+        for task in reversed(tasks):
+            self._return(task)
+
+    def _return(self, task: _Task) -> None:
+        """Put a unit in front of the queue again."""
+        with self._changed:
+            if not self._closing:
+                self._waiting.appendleft(task)
+                self._changed.notify()
+                return
+        task.future.set_exception(CancelledError())
 
     def _land(self, task: _Task, outcome: AreaDelayCurve | PrefixrlError) -> None:
         """Give an outcome to who waits for it, or the unit another try."""
         if isinstance(outcome, InputError):
-            with self._changed:
-                self._waiting.appendleft(task)
+            self._return(task)
             return
         task.attempts += 1
         if isinstance(outcome, AreaDelayCurve):
@@ -246,17 +329,12 @@ class RayPool:
         elif isinstance(outcome, EvaluationFailed):
             result = WorkOutcome(None, outcome.reason, True, task.seconds, task.attempts)
         else:
-            message = str(outcome).splitlines()[0]
             with self._changed:
-                if self._closing:
-                    task.future.set_exception(CancelledError())
-                    return
-                self.failures[message.partition(":")[0]] += 1
-                if task.attempts < ATTEMPTS:
-                    self._waiting.appendleft(task)
-                    self._changed.notify()
-                    return
-            result = WorkOutcome(None, message, False, task.seconds, task.attempts)
+                self.failures[_kind(outcome)] += not self._closing
+            if task.attempts < ATTEMPTS or self._closing:
+                self._return(task)
+                return
+            result = WorkOutcome(None, str(outcome).splitlines()[0], False, task.seconds, task.attempts)
         task.future.set_result(result)
 
     def _set_aside(self, error: UnfitNode) -> None:
@@ -305,3 +383,15 @@ class RayPool:
 def _check_workers(workers: int) -> None:
     if not 1 <= workers <= MAXIMUM_WORKERS:
         raise InputError(f"the number of workers must be from 1 to {MAXIMUM_WORKERS}: {workers}")
+
+
+def _kind(error: PrefixrlError) -> str:
+    """What an error begins with."""
+    return str(error).splitlines()[0].partition(":")[0]
+
+
+def _outcome(answer: str) -> AreaDelayCurve | PrefixrlError:
+    try:
+        return curve_of(answer)
+    except PrefixrlError as error:
+        return error

@@ -18,8 +18,8 @@ from prefixrl.synthesis.evaluator import evaluation_key
 from prefixrl.synthesis.pool import MAXIMUM_WORKERS, WorkerPool, WorkOutcome, make_pool
 from prefixrl.synthesis.work import EvaluatorFactory, WorkUnit
 
-# About 2 kB each with six points.
-REMEMBERED_EVALUATIONS = 100_000
+# About 2 kB each with six points; what is forgotten is in the cache on disk.
+REMEMBERED_EVALUATIONS = 20_000
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ and names the key that it must come out at, so that a worker with other tools or
 from __future__ import annotations
 
 import functools
+import json
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,28 +81,48 @@ class WorkUnit:
     circuit: Circuit
     constraints: Constraints
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON values."""
-        circuit = self.circuit
-        return {
-            "key": self.key,
-            "kind": circuit.kind,
-            "width": circuit.width,
-            "graph": circuit.graph.to_bytes().hex(),
-            "carry_in": circuit.carry_in,
-            "carry_out": circuit.carry_out,
-            "constraints": to_plain(self.constraints),
-        }
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> WorkUnit:
-        """What `to_json` made.
+def pack_units(units: Sequence[WorkUnit]) -> str:
+    """Units as JSON in one line, which `UnitBatch` reads; constraints that they share are in it once."""
+    shared: dict[int, tuple[int, str]] = {}
+    rows: list[list[Any]] = []
+    for unit in units:
+        circuit, known = unit.circuit, id(unit.constraints)
+        if known not in shared:
+            shared[known] = len(shared), json.dumps(to_plain(unit.constraints))
+        graph = circuit.graph.to_bytes().hex()
+        made_of = [circuit.kind, circuit.width, graph, circuit.carry_in, circuit.carry_out]
+        rows.append([unit.key, *made_of, shared[known][0]])
+    return json.dumps({"constraints": [text for _, text in shared.values()], "units": rows})
+
+
+class UnitBatch:
+    """Units that `pack_units` packed; each is made only when it is asked for.
+
+    :param data: what `json.loads` makes of the packed text
+    """
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._data = data
+
+    def __len__(self) -> int:
+        return len(self._data["units"])
+
+    def unit(self, place: int) -> WorkUnit:
+        """One unit.
 
         :raises InputError: an illegal graph or constraints
         """
-        graph = PrefixGraph.from_bytes(data["width"], bytes.fromhex(data["graph"]))
-        circuit = Circuit(data["kind"], graph, data["carry_in"], data["carry_out"])
-        return cls(data["key"], circuit, from_plain(Constraints, data["constraints"]))
+        key, kind, width, packed, carry_in, carry_out, number = self._data["units"][place]
+        graph = PrefixGraph.from_bytes(width, bytes.fromhex(packed))
+        constraints = _constraints_of(self._data["constraints"][number])
+        return WorkUnit(key, Circuit(kind, graph, carry_in, carry_out), constraints)
+
+
+@functools.lru_cache(16)
+def _constraints_of(text: str) -> Constraints:
+    constraints: Constraints = from_plain(Constraints, json.loads(text))
+    return constraints
 
 
 def to_plain(value: Any) -> Any:

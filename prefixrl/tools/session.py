@@ -10,10 +10,41 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from prefixrl.errors import ToolError
 from prefixrl.tools.limits import limited_s
 from prefixrl.tools.process import DEFAULT_MEMORY_MIB, MAXIMUM_OUTPUT_BYTES, POLL_S, ToolProcess, last_lines
+
+# Bytes of the longest text that ends an answer.
+_LONGEST_END = 200
+
+
+@dataclass
+class _Conversation:
+    """What is yet to be sent, and what has come back.
+
+    :param pending: to be sent
+    :param end: what ends an answer
+    :param answers: those that are still waited for
+    """
+
+    pending: bytes
+    end: re.Pattern[bytes]
+    answers: int
+    output: bytearray
+    _scanned: int = 0
+
+    def add(self, chunk: bytes) -> bool:
+        """Add to the output; whether an answer ends in it."""
+        self.output += chunk
+        before = self.answers
+        for match in self.end.finditer(self.output, self._scanned):
+            self.answers -= 1
+            self._scanned = match.end()
+        # The end of an answer may come in pieces.
+        self._scanned = max(self._scanned, len(self.output) - _LONGEST_END)
+        return self.answers < before
 
 
 class ToolSession:
@@ -82,54 +113,63 @@ class ToolSession:
             if self._commands >= self.recycle_after:
                 self.close()
 
-    def _exchange(self, sent: str, end: re.Pattern[bytes], timeout_s: float | None = None) -> str:
-        """Send text and return what the program prints up to the first match of `end`.
+    def _exchange(
+        self,
+        sent: str,
+        end: re.Pattern[bytes],
+        timeout_s: float | None = None,
+        answers: int = 1,
+        output: bytearray | None = None,
+    ) -> str:
+        """Send text and return what the program prints up to a match of `end`.
 
+        :param timeout_s: seconds for each answer
+        :param answers: how many matches of `end` are waited for
+        :param output: what is printed is added to it, also where this fails
         :raises ToolError: the program died, hung or printed without end; it is ended, the next command starts it anew
         """
+        conversation = _Conversation(sent.encode(), end, answers, bytearray() if output is None else output)
         with self._lock:
             process = self._process_for_next_command()
             self._commands += 1
             limit_s = limited_s(self.timeout_s if timeout_s is None else timeout_s)
             try:
-                return self._converse(process, sent, end, limit_s)
+                self._converse(process, conversation, limit_s)
+                return conversation.output.decode("utf-8", "replace")
             except BaseException:
                 # Also after an interrupt: what is still in the pipes would be taken for the next command's answer.
                 self.close()
                 raise
 
-    def _converse(self, process: ToolProcess, sent: str, end: re.Pattern[bytes], limit_s: float) -> str:
+    def _converse(self, process: ToolProcess, said: _Conversation, limit_s: float) -> None:
         deadline = time.monotonic() + limit_s
-        pending = sent.encode()
-        output = bytearray()
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             selector.register(process.stdin, selectors.EVENT_WRITE)
-            while True:
+            while said.answers:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
-                    raise self._error(f"no answer within {limit_s:g} s", output)
+                    raise self._error(f"no answer within {limit_s:g} s", said.output)
                 ready = {key.fd for key, _ in selector.select(min(remaining, POLL_S))}
                 if process.stdin in ready:
-                    pending = _sent(process, pending)
-                    if not pending:
+                    said.pending = _sent(process, said.pending)
+                    if not said.pending:
                         selector.unregister(process.stdin)
                 # A program that has ended may have printed its reason since we looked: that is read before it is told.
-                if (process.stdout in ready or not process.running()) and self._received(process, output, end):
-                    return output.decode("utf-8", "replace")
-                if process.over_memory():
-                    raise self._error(process.memory_complaint(), output)
+                if (process.stdout in ready or not process.running()) and self._received(process, said):
+                    deadline = time.monotonic() + limit_s
+                if said.answers and process.over_memory():
+                    raise self._error(process.memory_complaint(), said.output)
 
-    def _received(self, process: ToolProcess, output: bytearray, end: re.Pattern[bytes]) -> bool:
-        """Add what the program has printed to the output; whether this is its end."""
+    def _received(self, process: ToolProcess, said: _Conversation) -> bool:
+        """Add what the program has printed to the output; whether this ends an answer."""
         chunk = process.read_available()
         if not chunk:
-            raise self._error(self._how_it_ended(process), output)
-        scanned = max(0, len(output) - 200)
-        output += chunk
-        if len(output) > MAXIMUM_OUTPUT_BYTES:
-            raise self._error(f"printed more than {MAXIMUM_OUTPUT_BYTES >> 20} MiB", output)
-        return end.search(output, scanned) is not None
+            raise self._error(self._how_it_ended(process), said.output)
+        found = said.add(chunk)
+        if len(said.output) > MAXIMUM_OUTPUT_BYTES:
+            raise self._error(f"printed more than {MAXIMUM_OUTPUT_BYTES >> 20} MiB", said.output)
+        return found
 
     @staticmethod
     def _how_it_ended(process: ToolProcess) -> str:

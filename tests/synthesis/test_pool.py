@@ -22,7 +22,7 @@ import pytest
 
 from prefixrl.circuits import Circuit
 from prefixrl.circuits.netlist import Netlist
-from prefixrl.errors import EvaluationFailed, InputError
+from prefixrl.errors import EvaluationFailed, InputError, ToolError
 from prefixrl.graphs import PrefixGraph
 from prefixrl.graphs.structures import structure, structure_names
 from prefixrl.synthesis.cache import EvaluationCache
@@ -31,14 +31,18 @@ from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
 from prefixrl.synthesis.evaluator import evaluation_key, make_evaluator
 from prefixrl.synthesis.pdk import Pdk, load_pdk
 from prefixrl.synthesis.pool import InProcessPool, ProcessPool, WorkerPool, make_pool
+from prefixrl.synthesis.remote import WorkerProcess, curve_of
 from prefixrl.synthesis.service import Evaluation, EvaluationService
-from prefixrl.synthesis.work import EvaluatorSpec, WorkUnit, from_plain, to_plain
+from prefixrl.synthesis.work import EvaluatorSpec, UnitBatch, WorkUnit, from_plain, pack_units, to_plain
 from prefixrl.synthesis.worker import Worker
+from prefixrl.tools import require_tool
 from prefixrl.tools.tree import temporary_folder, tree_pids
 
 PDK = load_pdk()
 CONSTRAINTS = default_constraints(PDK)
+ABC = require_tool("yosys-abc").path
 SPEC = EvaluatorSpec("yosys", PDK)
+ANALYTIC = EvaluatorSpec("analytic", PDK)
 CIRCUITS = [Circuit("adder", structure(name, 8)) for name in structure_names(8)]
 
 
@@ -67,9 +71,14 @@ def serving(pool: ProcessPool, cache: EvaluationCache | None = None) -> Iterator
 
 
 def test_units_and_specifications_survive_json() -> None:
-    for circuit in (*CIRCUITS, Circuit("incrementer", structure("sklansky", 5), carry_in=True, carry_out=False)):
-        unit = WorkUnit("key", circuit, CONSTRAINTS)
-        assert WorkUnit.from_json(json.loads(json.dumps(unit.to_json()))) == unit
+    circuits = (*CIRCUITS, Circuit("incrementer", structure("sklansky", 5), carry_in=True, carry_out=False))
+    units = [WorkUnit(str(place), circuit, CONSTRAINTS) for place, circuit in enumerate(circuits)]
+    units.append(WorkUnit("other", circuits[0], replace(CONSTRAINTS, output_load_ff=7.5)))
+    packed = pack_units(units)
+    assert "\n" not in packed
+    batch = UnitBatch(json.loads(packed))
+    assert [batch.unit(place) for place in range(len(batch))] == units
+    assert len(json.loads(packed)["constraints"]) == 2
     spec = EvaluatorSpec("yosys", replace(PDK, dont_use=("A*", "B"), output_load_ff=0.1 + 0.2), {"effort": "full"})
     again = EvaluatorSpec.from_json(json.loads(json.dumps(spec.to_json())))
     assert (again.name, again.pdk, again.options) == (spec.name, spec.pdk, spec.options)
@@ -86,11 +95,18 @@ def test_pdk_whose_files_lie_elsewhere_is_found_by_its_name() -> None:
     assert found == replace(PDK, output_load_ff=7.0)
 
 
-def test_illegal_units_are_refused() -> None:
-    data = WorkUnit("key", Circuit("adder", structure("sklansky", 8)), CONSTRAINTS).to_json()
-    for change in ({"width": 9}, {"graph": "ff" * 3}, {"kind": "divider"}, {"constraints": {"driving_cell": ";"}}):
-        answer = Worker().answer({"unit": {**data, **change}, "timeout_s": 1})
-        assert answer["error"] in ("input", "crash")
+def test_illegal_units_are_refused_and_the_others_evaluated() -> None:
+    units = [unit_of(circuit, ANALYTIC) for circuit in CIRCUITS[:2]]
+    worker = Worker()
+    assert [*worker.answers({"make": ANALYTIC.to_json()})] == [{"ready": "analytic"}]
+    for place, change in ((2, 9), (3, "ff" * 3), (1, "divider"), (6, 1)):
+        data = json.loads(pack_units(units))
+        data["constraints"].append(json.dumps({"driving_cell": ";"}))
+        data["units"][0][place] = change
+        bad, good = worker.answers({"batch": data, "from": 0, "timeout_s": 1})
+        assert bad["error"] in ("input", "crash")
+        assert good["curve"]
+    assert len([*worker.answers({"batch": data, "from": 1, "timeout_s": 1})]) == 1
 
 
 def test_factories_that_another_process_can_use() -> None:
@@ -204,7 +220,7 @@ def test_hanging_tool_is_a_failure_within_the_time_out(
         assert service.pool.crashes == 2
         begin = time.monotonic()
         assert service.evaluate(CIRCUITS[1]).failure is not None
-        assert time.monotonic() - begin < 2 * (0.5 + 2)
+        assert time.monotonic() - begin < 2 * (0.5 + 4)
         assert not running(path)
         assert (service.failures, len(service.cache or ())) == (2, 0)
 
@@ -215,6 +231,30 @@ def test_tree_that_holds_too_much_memory_is_ended(tmp_path: Path, monkeypatch: p
         outcome = service.evaluate(CIRCUITS[0])
         assert outcome.failure == "the worker failed: held more than 600 MiB"
         assert not running(path)
+
+
+def test_unit_that_ends_its_worker_leaves_the_rest_of_its_batch_unharmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "killed"
+    path = stand_in_abc(tmp_path, monkeypatch, "")
+    path.write_text(
+        f"#!{sys.executable} -IS\nimport os, sys\n"
+        f"if '-s' not in sys.argv or os.path.exists({str(marker)!r}): os.execv({ABC!r}, sys.argv)\n"
+        f"open({str(marker)!r}, 'w')\nos.kill(os.getppid(), 9)\n"
+    )
+    units = [unit_of(circuit) for circuit in CIRCUITS[:3]]
+    worker = WorkerProcess(SPEC, 60.0, 4096)
+    try:
+        first, *others = worker.evaluate_many(pack_units(units), 3)
+        assert worker.starts == 2
+        with pytest.raises(ToolError, match="the worker failed: ended by signal 9"):
+            curve_of(first)
+        assert [curve_of(text) for text in others] == [worker.evaluate(unit) for unit in units[1:]]
+        assert worker.starts == 2
+    finally:
+        worker.close()
+    assert marker.exists()
 
 
 def test_closing_does_not_wait_for_what_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
