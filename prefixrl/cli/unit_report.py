@@ -10,7 +10,7 @@ import typer
 
 from prefixrl.cli.common import output_console, print_json
 from prefixrl.cli.options import JsonOption, LibraryOptions, PdkOption, grouped
-from prefixrl.cli.unit_options import UnitOptions, load_choice, load_front
+from prefixrl.cli.unit_options import UnitOptions, load_choice
 from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,17 +67,18 @@ def load_graphs(specs: tuple[str, ...] | list[str]) -> dict[str, PrefixGraph]:
 
     :raises InputError: a name that is none of a run, a front or a graph file
     """
+    from prefixrl.designs.source import is_source, open_source
+
     graphs: dict[str, PrefixGraph] = {}
     for spec in specs:
-        front = load_front(spec)
-        if front is None:
-            choice = load_choice(spec, "knee")
+        if not is_source(spec):
+            choice = load_choice(spec, "")
             if isinstance(choice, str):
                 raise InputError(f"ours is a run, a front or a graph file, the structures are tried anyway: {spec!r}")
             graphs[Path(spec).stem] = choice
             continue
         # Of one graph the front may have many sizes.
-        unique = list({point.graph: point for point in front}.values())
+        unique = list({point.graph: point for point in open_source(spec).front}.values())
         count = min(len(unique), MAXIMUM_GRAPHS)
         places = sorted({round(place * (len(unique) - 1) / max(count - 1, 1)) for place in range(count)})
         graphs |= {unique[place].id: unique[place].graph for place in places}

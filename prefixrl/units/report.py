@@ -17,12 +17,12 @@ from prefixrl.circuits import Circuit
 from prefixrl.circuits.kinds import CARRY_KINDS
 from prefixrl.errors import InputError
 from prefixrl.graphs import PrefixGraph
-from prefixrl.graphs.structures import classical_structures
+from prefixrl.graphs.structures import classical_structures, structure
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.units.cells import Frame, as_it_is, frame_of, with_operator, with_structure
 from prefixrl.units.measuring import Measured, Point
 from prefixrl.units.parameters import Parameters
-from prefixrl.units.prefixes import DEFAULT_STRUCTURE, FINAL, OPERATOR, Choice, PrefixPlan
+from prefixrl.units.prefixes import DEFAULT_STRUCTURE, OPERATOR, Choice, PrefixPlan
 from prefixrl.units.registry import Built, build_unit
 
 MERGED = "with its surroundings"
@@ -77,7 +77,7 @@ class Comparison:
 
     :param ours: label -> graph of the adder's width
     :param structures: classical structures to try; None for all of the width
-    :raises InputError: the unit has no final adder that is an adder or incrementer, or a graph does not fit
+    :raises InputError: the unit has no main prefix circuit, a graph does not fit, or there is no such structure
     """
 
     def __init__(
@@ -96,16 +96,15 @@ class Comparison:
         for label, graph in (ours or {}).items():
             if graph.width != self.circuit.width:
                 raise InputError(
-                    f"the final {self.circuit.kind} has {self.circuit.width} bits, the graph {label} has {graph.width}"
+                    f"the main {self.circuit.kind} has {self.circuit.width} bits, the graph {label} has {graph.width}"
                 )
+        chosen = self._classical(structures)
         plans = {name: _surrounding_plan(built, name) for name in (DEFAULT_STRUCTURE, OPERATOR)}
         frames = [self._frame(name, plan, False) for name, plan in plans.items()]
         for frame in frames:
             self._add(PLUS, Measured(with_operator(frame, pdk), pdk, "+"))
         for name, plan in plans.items():
             self._add_whole(PLUS, name, plan, "+", OPERATOR)
-        graphs = classical_structures(self.circuit.width)
-        chosen = {name: graphs[name] for name in (structures if structures is not None else graphs)}
         for group, each in ((CLASSICAL, chosen), (OURS, dict(ours or {}))):
             for label, graph in each.items():
                 self._add_graph(group, frames, label, graph)
@@ -113,9 +112,14 @@ class Comparison:
                 for name, plan in plans.items():
                     self._add_whole(group, name, plan, label, each[label])
 
+    def _classical(self, names: Sequence[str] | None) -> dict[str, PrefixGraph]:
+        """Classical structures by name; all that differ for None."""
+        width = self.circuit.width
+        return classical_structures(width) if names is None else {name: structure(name, width) for name in names}
+
     def _add_whole(self, group: str, name: str, plan: PrefixPlan, label: str, final: Choice) -> None:
         """The adder mapped together with its surroundings."""
-        whole = PrefixPlan(plan.default, {**plan.roles, FINAL: final})
+        whole = PrefixPlan(plan.default, {**plan.roles, self.built.unit.main: final})
         self._add(group, Measured(as_it_is(self._frame(name, whole, True)), self.pdk, f"{label} {MERGED}"))
 
     def _promising(self, group: str) -> list[str]:
@@ -192,21 +196,22 @@ class Comparison:
 
 
 def final_circuit(built: Built) -> Circuit:
-    """The final adder of a unit.
+    """The final adder of a unit, or whatever its main prefix circuit is.
 
     :raises InputError: it has none
     """
-    found = [each.circuit for each in built.module.instances if each.role == FINAL]
-    if not found or found[0].kind not in CARRY_KINDS:
+    name = built.main_module
+    if name is None:
         roles = sorted({each.role for each in built.module.instances})
-        raise InputError(f"{built.unit.name} has no final adder; its prefix circuits are {', '.join(roles)}")
-    return found[0]
+        raise InputError(f"{built.description} has no {built.unit.adder}; its prefix circuits are {', '.join(roles)}")
+    return built.written.circuits[name]
 
 
 def _surrounding_plan(built: Built, name: str) -> PrefixPlan:
-    """Adders and incrementers but the final one as a structure or `operator`; the rest keeps its structure."""
-    roles = {each.role for each in built.module.instances if each.circuit.kind in CARRY_KINDS and each.role != FINAL}
-    return PrefixPlan(DEFAULT_STRUCTURE, dict.fromkeys(roles, name))
+    """Adders and incrementers but the main one as a structure or `operator`; the rest keeps its structure."""
+    instances = built.module.instances
+    roles = {each.role for each in instances if each.circuit.kind in CARRY_KINDS and each.role != built.unit.main}
+    return PrefixPlan(DEFAULT_STRUCTURE, dict.fromkeys(sorted(roles), name))
 
 
 def counterpart(built: Built) -> tuple[str, Parameters] | None:

@@ -74,6 +74,8 @@ def verify(
     """
     if patterns is not None and patterns < 1:
         raise InputError(f"the number of patterns is at least 1, got {patterns}")
+    if seed < 0:
+        raise InputError(f"a seed is at least 0, got {seed}")
     started = time.perf_counter()
     proven = prove_circuits(built) if circuits else 0
     module = built.module

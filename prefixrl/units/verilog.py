@@ -93,7 +93,7 @@ class _Writer:
         self.registers: dict[int, list[str]] = {}
         self.register_names: dict[tuple[int, int], str] = {}
         self.read_later = self._find_read_later()
-        self.submodules: dict[tuple[str, bool], str] = {}
+        self.submodules: dict[tuple[str, str, bool], str] = {}
         self.texts: dict[str, str] = {}
         self.circuits: dict[str, Circuit] = {}
         self.roles: dict[str, str] = {}
@@ -249,7 +249,8 @@ class _Writer:
         self.body.append(f"  {submodule} {name} ({', '.join(pins)});")
 
     def _submodule(self, role: str, circuit: Circuit, behavioural: bool) -> str:
-        key = (circuit.key, behavioural)
+        # Of each role its own, so that one role's circuit can be exchanged.
+        key = (role, circuit.key, behavioural)
         if key not in self.submodules:
             hint = f"{self.module.name}_{role}{circuit.width}"
             name, number = hint, 1
