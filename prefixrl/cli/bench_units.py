@@ -52,11 +52,14 @@ def units_command(
     names = {unit_named(name).name for name in unit or ()}
     cases = [case for case in default_cases(block) if not names or case[0] in names]
     kit = library.load(pdk)
-    with tempfile.TemporaryDirectory(prefix="prefixrl-bench-") as folder:
-        rows = bench_units(cases, kit, _annealing(kit, Path(folder), evaluations, seed), _progress)
+    rows: list[dict[str, Any]] = []
     found = {"pdk": kit.name, "block": block, "evaluations": evaluations, "seed": seed, **_origin(), "units": rows}
-    if out is not None:
-        atomic_write(out, codec.dumps(found, indent=1, allow_nan=False) + "\n")
+    with tempfile.TemporaryDirectory(prefix="prefixrl-bench-") as folder:
+        for row in bench_units(cases, kit, _annealing(kit, Path(folder), evaluations, seed), _progress):
+            rows.append(row)
+            if out is not None:
+                # What is there when it is ended early counts.
+                atomic_write(out, codec.dumps(found, indent=1, allow_nan=False) + "\n")
     print_json(found) if json else _print(found)
 
 

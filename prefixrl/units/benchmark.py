@@ -8,7 +8,7 @@ among them: that choice is never worse than either, and its label says what it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from prefixrl.graphs import PrefixGraph
@@ -38,15 +38,16 @@ def default_cases(block: int = BLOCK) -> list[tuple[str, Parameters]]:
 
 def bench_units(
     cases: Iterable[tuple[str, Parameters]], pdk: Pdk, design: Designer, progress: Progress | None = None
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Measure units.
 
     :param cases: units and their parameters
     :param design: makes our adders
-    :returns: by unit and clock as plain JSON values
+    :returns: for each unit, its clocks and its verification as plain JSON values
     """
     int8: dict[str, Comparison] = {}
-    return [_bench_unit(build_unit(name, given), pdk, design, int8, progress) for name, given in cases]
+    for name, given in cases:
+        yield _bench_unit(build_unit(name, given), pdk, design, int8, progress)
 
 
 def _bench_unit(

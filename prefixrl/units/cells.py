@@ -76,8 +76,7 @@ def frame_of(built: Built, pdk: Pdk, *, whole: bool = False) -> Frame:
     :raises InputError: a pipelined unit, or one without a final adder
     :raises ToolError: Yosys failed
     """
-    if built.written.latency:
-        raise InputError(f"units are measured without pipeline registers, got {built.parameters.stages} stages")
+    check_combinational(built)
     name = built.main_module
     texts = dict(built.written.submodules)
     if not whole:
@@ -98,6 +97,15 @@ def frame_of(built: Built, pdk: Pdk, *, whole: bool = False) -> Frame:
         None if whole or name is None else built.written.circuits[name],
         tuple(reader.pins(cell) for cell in adders),
     )
+
+
+def check_combinational(built: Built) -> None:
+    """Check that a unit can be measured.
+
+    :raises InputError: it has registers
+    """
+    if built.written.latency:
+        raise InputError(f"units are measured without pipeline registers, got {built.parameters.stages} stages")
 
 
 def with_structure(frame: Frame, circuit: Circuit, pdk: Pdk, polarity: str = "area") -> UnitNetlist:

@@ -2,9 +2,9 @@
 
 All variants go through one flow: Yosys and ABC map what is around the final adder once, the adder is put in structure
 by structure, and the native engine sizes the whole netlist: between such netlists only the adder differs. `+` is mapped
-by itself and put in likewise. All of them with the other adders of the unit as structures and as `+`. Since a synthesis
-tool may also gain by mapping an adder together with what is around it, every group has this chance too: `+`, and the
-two structures that did best by themselves. The best of a group's variants counts.
+by itself and put in likewise; the leading graphs also with the other adders of the unit as `+`. Since a synthesis tool
+may also gain by mapping an adder together with what is around it, every group has this chance too: `+`, and the two
+structures that did best by themselves. The best of a group's variants counts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from prefixrl.errors import InputError
 from prefixrl.graphs import PrefixGraph
 from prefixrl.graphs.structures import classical_structures, structure
 from prefixrl.synthesis.pdk import Pdk
-from prefixrl.units.cells import Frame, as_it_is, frame_of, with_operator, with_structure
+from prefixrl.units.cells import Frame, as_it_is, check_combinational, frame_of, with_operator, with_structure
 from prefixrl.units.measuring import Measured, Point
 from prefixrl.units.parameters import Parameters
 from prefixrl.units.prefixes import DEFAULT_STRUCTURE, OPERATOR, Choice, PrefixPlan
@@ -31,6 +31,8 @@ GROUPS = (PLUS, CLASSICAL, OURS)
 # Clocks that a report looks at: the fastest that a classical structure reaches, and slower ones.
 RELAXATIONS = (1.0, 1.03, 1.1, 1.25)
 _POLARITIES = ("area", "speed")
+# Graphs that are looked at more closely, at every clock.
+_LEADING = 3
 # Below this part of the critical path and of the area an adder decides little.
 CRITICAL_SHARE = 0.15
 
@@ -106,8 +108,7 @@ class Comparison:
         for name, plan in plans.items():
             self._add_whole(PLUS, name, plan, "+", OPERATOR)
         for group, each in ((CLASSICAL, chosen), (OURS, dict(ours or {}))):
-            for label, graph in each.items():
-                self._add_graph(group, frames, label, graph)
+            self._add_graphs(group, frames, each)
             for label in self._promising(group):
                 for name, plan in plans.items():
                     self._add_whole(group, name, plan, label, each[label])
@@ -135,11 +136,30 @@ class Comparison:
         self._say(f"mapping {self.built.unit.name}, other adders {name}{', as a whole' if whole else ''}")
         return frame_of(build_unit(self.built.unit.name, self.built.parameters, plan), self.pdk, whole=whole)
 
-    def _add_graph(self, group: str, frames: Sequence[Frame], label: str, graph: PrefixGraph) -> None:
+    def _add_graphs(self, group: str, frames: Sequence[Frame], graphs: Mapping[str, PrefixGraph]) -> None:
+        """All graphs in one frame, then the leading ones in every frame and polarity."""
+        first, *further = [(frame, polarity) for frame in frames for polarity in _POLARITIES]
+        for label, graph in graphs.items():
+            self._add_graph(group, *first, label, graph)
+        for label in self._leading(group):
+            for frame, polarity in further:
+                self._add_graph(group, frame, polarity, label, graphs[label])
+
+    def _leading(self, group: str) -> list[str]:
+        """The smallest few of a group at every clock, and the fastest."""
+        found = self.groups[group]
+        fastest = min((each.fastest_ns for each in found), default=0.0)
+        kept = [each.label for each in found if each.fastest_ns == fastest]
+        for factor in RELAXATIONS:
+            points = [
+                (point.area_um2, each.label) for each in found if (point := each.at(fastest * factor)) is not None
+            ]
+            kept += [label for _, label in sorted(points)[:_LEADING]]
+        return list(dict.fromkeys(kept))
+
+    def _add_graph(self, group: str, frame: Frame, polarity: str, label: str, graph: PrefixGraph) -> None:
         circuit = Circuit(self.circuit.kind, graph, carry_in=self.circuit.carry_in, carry_out=self.circuit.carry_out)
-        for frame in frames:
-            for polarity in _POLARITIES:
-                self._add(group, Measured(with_structure(frame, circuit, self.pdk, polarity), self.pdk, label))
+        self._add(group, Measured(with_structure(frame, circuit, self.pdk, polarity), self.pdk, label))
 
     def _add(self, group: str, measured: Measured) -> None:
         self._say(f"{group}: {measured.label}, fastest {measured.fastest_ns:.4f} ns")
@@ -198,8 +218,9 @@ class Comparison:
 def final_circuit(built: Built) -> Circuit:
     """The final adder of a unit, or whatever its main prefix circuit is.
 
-    :raises InputError: it has none
+    :raises InputError: it has none, or the unit has registers
     """
+    check_combinational(built)
     name = built.main_module
     if name is None:
         roles = sorted({each.role for each in built.module.instances})
