@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from prefixrl.cli.bench_units import units_command
 from prefixrl.cli.common import output_console, print_json
 from prefixrl.cli.options import JsonOption, LibraryOptions, PdkOption, grouped
 from prefixrl.errors import InputError
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: prefixrl bench env; prefixrl bench evaluators --width 32 --json"
 
 app = typer.Typer(help="Measure ratios side by side on this machine.", no_args_is_help=True, rich_markup_mode=None)
+
+
+app.command("units", epilog="Example: prefixrl bench units --unit fp8_mul --unit int8_dot --json")(units_command)
 
 
 @app.command("env", epilog="Example: prefixrl bench env --width 64 --batch 64")

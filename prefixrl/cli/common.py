@@ -26,11 +26,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
-def output_console() -> Console:
-    """A console on stdout; 80 columns wide where the output is not a terminal, so that logs stay readable."""
+def output_console(columns: int = 80) -> Console:
+    """A console on stdout; so many columns wide where the output is not a terminal, so that logs stay readable."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 80, soft_wrap=False)
+    return Console(width=None if sys.stdout.isatty() else columns, soft_wrap=False)
 
 
 def named_graph(spec: str, width: int | None, legalize: bool = False) -> PrefixGraph:

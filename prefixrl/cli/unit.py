@@ -87,7 +87,7 @@ def build_command(
         typer.echo(f"  {path}")
 
 
-@app.command("verify", epilog="Example: prefixrl unit verify fp8_fma --format e4m3; prefixrl unit verify mx_dot")
+@app.command("verify", epilog="Example: prefixrl unit verify fp8_fma --format e4m3; prefixrl unit verify fp8_mul --all")
 @grouped
 def verify_command(
     unit: UnitArgument,
@@ -100,9 +100,16 @@ def verify_command(
     circuits: Annotated[
         bool, typer.Option("--circuits/--no-circuits", help="Prove the prefix circuits inside by themselves too.")
     ] = True,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="All formats and modes that the other options leave open."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Compare a unit, as it is written, with exact arithmetic; all patterns where there are few enough."""
+    if every:
+        _verify_all(unit, options, plans, patterns, seed, circuits, json)
+        return
     found = _verify(build(unit, options, plans), patterns, seed, circuits)
     if json:
         print_json(found)
@@ -112,23 +119,60 @@ def verify_command(
     if circuits:
         typer.echo(f"  {found['circuits']} prefix circuits proven equivalent")
     typer.echo(
-        f"  {found['patterns_per_s'] / 1e6:.2f} million patterns a second (simulation alone "
+        f"  {found['patterns_per_s'] / 1e6:.2f} million patterns a processor second (simulation alone "
         f"{found['simulated_per_s'] / 1e6:.1f}), {found['total_s']:.1f} s altogether"
     )
 
 
-def _verify(built: Built, patterns: int | None, seed: int, circuits: bool = True) -> dict[str, Any]:
+def _verify_all(
+    unit: str, options: UnitOptions, plans: PlanOptions, patterns: int | None, seed: int, circuits: bool, as_json: bool
+) -> None:
+    """Verify every variant; a line each, or all in one document."""
+    import time
+
+    from prefixrl.units.coverage import variants
+    from prefixrl.units.registry import build_unit
+
+    known: set[str] = set()
+    rows = []
+    started = time.perf_counter()
+    for parameters in variants(unit, options.parameters()):
+        found = _verify(build_unit(unit, parameters, plans.plan()), patterns, seed, circuits, known)
+        rows.append(found)
+        if not as_json:
+            typer.echo(f"{found['unit']}: PASS, {found['mode']}, {found['patterns']:,} patterns")
+    total = {
+        "variants": len(rows),
+        "patterns": sum(row["patterns"] for row in rows),
+        "circuits": len(known),
+        "processor_s": sum(row["processor_s"] for row in rows),
+        "total_s": time.perf_counter() - started,
+    }
+    if as_json:
+        print_json({**total, "rows": rows})
+        return
+    typer.echo(
+        f"all {total['variants']} variants: {total['patterns']:,} patterns, {total['circuits']} circuits proven, "
+        f"{total['total_s']:.0f} s ({total['processor_s']:.0f} s of one processor)"
+    )
+
+
+def _verify(
+    built: Built, patterns: int | None, seed: int, circuits: bool = True, known: set[str] | None = None
+) -> dict[str, Any]:
     from prefixrl.units.verify import verify
 
-    found = verify(built, patterns=patterns, seed=seed, circuits=circuits)
+    found = verify(built, patterns=patterns, seed=seed, circuits=circuits, known=known)
     return {
         "unit": found.unit,
         "mode": found.mode,
         "patterns": found.patterns,
+        "operand_pairs": found.operand_pairs,
         "circuits": found.circuits,
         "gates": found.gates,
         "patterns_per_s": found.patterns_per_s,
         "simulated_per_s": found.patterns / max(found.simulation_s, 1e-9),
+        "processor_s": found.processor_s,
         "total_s": found.total_s,
     }
 

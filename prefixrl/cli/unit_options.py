@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,16 +12,16 @@ from prefixrl.errors import InputError
 from prefixrl.files import is_file
 
 if TYPE_CHECKING:
-    from prefixrl.designs import FrontPoint
     from prefixrl.graphs import PrefixGraph
     from prefixrl.units.parameters import Parameters
     from prefixrl.units.prefixes import PrefixPlan
     from prefixrl.units.registry import Built
 
-_MAXIMUM_FRONT_BYTES = 64 << 20
-
 PickOption = Annotated[
-    str, typer.Option("--pick", help="Of a front: knee, min-delay, min-area, delay<=NS, area<=UM2 or a design's ID.")
+    str,
+    typer.Option(
+        "--pick", help="Of a front: knee (default), min-delay, min-area, delay<=NS, area<=UM2 or a design's ID."
+    ),
 ]
 AdderOption = Annotated[
     str | None,
@@ -77,7 +76,7 @@ class PlanOptions:
         str, typer.Option("--structure", help="Of all prefix circuits: a structure's name, or operator.")
     ] = "sklansky"
     adder: AdderOption = None
-    pick: PickOption = "knee"
+    pick: PickOption = ""
     prefix: Annotated[
         list[str] | None,
         typer.Option("--prefix", help="ROLE=CHOICE for one place, as --adder has it (see unit list NAME); repeatable."),
@@ -111,61 +110,19 @@ def build(name: str, options: UnitOptions, plans: PlanOptions, module: str | Non
 def load_choice(text: str, wish: str) -> str | PrefixGraph:
     """A structure's name or `operator` as it is; the graph of a file; the design of a front that `wish` asks for.
 
+    :param wish: a pick; empty for the front's own (`published:NAME:PICK`), or the knee
     :raises InputError: none of these
     """
-    from prefixrl.designs import pick
+    from prefixrl.designs.source import is_source, open_source
     from prefixrl.graphs.structures import is_structure_name
     from prefixrl.units.prefixes import OPERATOR, check_choice
 
     if text == OPERATOR or is_structure_name(text):
         return text
-    front = load_front(text)
-    if front is not None:
-        return pick(front, wish).graph
+    if is_source(text):
+        return open_source(text).pick(wish).graph
     if is_file(text):
         from prefixrl.graphs.files import read_graph
 
         return read_graph(Path(text))
     return check_choice(text)
-
-
-def load_front(text: str) -> list[FrontPoint] | None:
-    """The front of a run, of a folder with a `front.json`, or of such a file; None where `text` is none of these.
-
-    :raises InputError: a folder without a front, or a file that is no front
-    """
-    from prefixrl.designs import DesignStore, RunDirectory
-
-    path = Path(text)
-    if path.is_dir():
-        if (path / "designs.sqlite").is_file():
-            with DesignStore.open(RunDirectory.open(path).store_path) as store:
-                return store.front()
-        path = path / "front.json"
-        if not path.is_file():
-            raise InputError(f"a front is a run or a folder with a front.json: {text!r}")
-    if not is_file(path) or path.suffix != ".json":
-        return None
-    if path.stat().st_size > _MAXIMUM_FRONT_BYTES:
-        raise InputError(f"a front must be smaller than {_MAXIMUM_FRONT_BYTES >> 20} MiB: {text!r}")
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"a front must be readable JSON ({type(error).__name__}): {text!r}") from None
-    if not isinstance(document, dict) or "points" not in document:
-        return None
-    return [_front_point(row, text) for row in document["points"]]
-
-
-def _front_point(row: Any, source: str) -> FrontPoint:
-    from prefixrl.designs import FrontPoint
-    from prefixrl.graphs.files import graph_from_document
-
-    try:
-        graph = graph_from_document(row["graph"])
-        figures = (float(row["delay_ns"]), float(row["area_um2"]))
-        return FrontPoint(str(row["id"]), *figures, graph.size, graph.depth, graph.max_fanout, graph)
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"a point of a front needs id, delay_ns, area_um2 and graph: {source!r}") from None

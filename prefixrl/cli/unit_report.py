@@ -10,7 +10,7 @@ import typer
 
 from prefixrl.cli.common import output_console, print_json
 from prefixrl.cli.options import JsonOption, LibraryOptions, PdkOption, grouped
-from prefixrl.cli.unit_options import UnitOptions, load_choice, load_front
+from prefixrl.cli.unit_options import UnitOptions, load_choice
 from prefixrl.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prefixrl.units.report import Comparison, Row
 
 MAXIMUM_GRAPHS = 16
+_COLUMNS = 132
 
 
 @grouped
@@ -62,23 +63,24 @@ def report_command(
         _print(found, rows)
 
 
-def load_graphs(specs: tuple[str, ...] | list[str]) -> dict[str, PrefixGraph]:
-    """Graphs by label, of a front no more than `MAXIMUM_GRAPHS`, evenly over it.
+def load_graphs(specs: tuple[str, ...] | list[str], most: int = MAXIMUM_GRAPHS) -> dict[str, PrefixGraph]:
+    """Graphs by label, of a front no more than `most`, evenly over it.
 
     :raises InputError: a name that is none of a run, a front or a graph file
     """
+    from prefixrl.designs.source import is_source, open_source
+
     graphs: dict[str, PrefixGraph] = {}
     for spec in specs:
-        front = load_front(spec)
-        if front is None:
-            choice = load_choice(spec, "knee")
+        if not is_source(spec):
+            choice = load_choice(spec, "")
             if isinstance(choice, str):
                 raise InputError(f"ours is a run, a front or a graph file, the structures are tried anyway: {spec!r}")
             graphs[Path(spec).stem] = choice
             continue
         # Of one graph the front may have many sizes.
-        unique = list({point.graph: point for point in front}.values())
-        count = min(len(unique), MAXIMUM_GRAPHS)
+        unique = list({point.graph: point for point in open_source(spec).front}.values())
+        count = min(len(unique), most)
         places = sorted({round(place * (len(unique) - 1) / max(count - 1, 1)) for place in range(count)})
         graphs |= {unique[place].id: unique[place].graph for place in places}
     return graphs
@@ -102,28 +104,29 @@ def _print(found: dict[str, Any], rows: list[Row]) -> None:
     adder = found["adder"]
     typer.echo(f"{found['unit']} on {found['pdk']}: final {adder['kind']} of {adder['width']} bits; areas in um2")
     table = Table(box=None, pad_edge=False)
-    headings = ["clock ns", "+", "classical", "which", "ours", "vs +", "vs cl.", "path", "area"]
+    headings = ["clock ns", "+", "classical", "which", "ours", "which", "vs +", "vs cl.", "path", "area"]
     headings += ["INT8"] if found["beside"] else []
     for heading in headings:
-        table.add_column(heading, justify="left" if heading == "which" else "right")
+        table.add_column(heading, justify="left" if heading == "which" else "right", no_wrap=True)
     for row in rows:
         cells = [
             f"{row.clock_ns:.4f}",
             _area(row.plus),
             _area(row.classical),
-            row.classical.label.replace(f" {MERGED}", "*") if row.classical else "-",
+            _label(row.classical),
             _area(row.ours),
+            _label(row.ours),
             _percent(row.saved_percent("plus")),
             _percent(row.saved_percent("classical")),
             "-" if row.path_share is None else f"{row.path_share:.0%}",
             "-" if row.area_share is None else f"{row.area_share:.0%}",
         ]
         table.add_row(*cells, *([f"{row.int8_um2:.1f}" if row.int8_um2 else "-"] if found["beside"] else []))
-    output_console().print(table)
+    output_console(_COLUMNS).print(table)
     typer.echo("path, area: the final adder's parts of the critical path and of the area")
     for line in found["remarks"]:
         typer.echo(line)
-    if any(row.classical and MERGED in row.classical.label for row in rows):
+    if any(each and MERGED in each.label for row in rows for each in (row.classical, row.ours)):
         typer.echo("*: mapped together with its surroundings")
     if found["beside"]:
         typer.echo(f"INT8: {found['beside']}")
@@ -135,6 +138,12 @@ def _print(found: dict[str, Any], rows: list[Row]) -> None:
 
 def _area(entry: Any) -> str:
     return "-" if entry is None else f"{entry.area_um2:.1f}"
+
+
+def _label(entry: Any) -> str:
+    from prefixrl.units.report import MERGED
+
+    return "-" if entry is None else entry.label.replace(f" {MERGED}", "*")
 
 
 def _percent(value: float | None) -> str:

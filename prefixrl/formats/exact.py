@@ -1,8 +1,9 @@
 """Exact sums of floating-point numbers of any spread, vectorised, in integers.
 
-A number is `(-1)^negative * significand * 2^exponent`. Terms are laid out in limbs of 31 bits over the whole range of
-exponents that occurs, the limbs are summed and the carries resolved; of the sum the leading 32 to 62 bits are kept, the
-rest being gathered in the last one, so that it rounds to any format of up to 30 bits of precision as the exact sum.
+A number is `(-1)^negative * significand * 2^exponent`. Sums whose terms span less than 62 bits are made in int64. The
+terms of others are laid out in limbs of 31 bits over the whole range of exponents that occurs, the limbs are summed and
+the carries resolved; of the sum the leading 32 to 62 bits are kept, the rest being gathered in the last one, so that it
+rounds to any format of up to 30 bits of precision as the exact sum.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from prefixrl.formats.rounding import Booleans, Integers, bit_length
+from prefixrl.formats.rounding import SIGNIFICAND_BITS, Booleans, Integers, bit_length
 
 LIMB_BITS = 31
 _LIMB_MASK = (1 << LIMB_BITS) - 1
 _LARGEST_SHIFT = 63
+# Above every exponent.
+_FAR = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,30 @@ class Exact:
 
 def exact_sum(terms: Exact) -> Exact:
     """The sums over the last axis. A sum of zero is negative where all terms are (negative zeros), as in IEEE 754."""
-    present = terms.significand > 0
-    minus_zero = np.asarray(terms.negative.all(axis=-1))
-    if not present.any():
-        zeros = np.zeros(minus_zero.shape, dtype=np.int64)
-        return Exact(minus_zero, zeros, zeros)
-    base = int(terms.exponent[present].min())
-    offset = np.where(present, terms.exponent - base, 0)
-    top = int((offset + bit_length(terms.significand)).max()) + terms.negative.shape[-1].bit_length() + 1
-    limbs = _limb_sums(terms.negative, terms.significand, offset, -(-top // LIMB_BITS))
-    negative = _make_magnitudes(limbs)
-    significand, exponent = _leading(limbs)
-    return Exact(np.where(significand > 0, negative, minus_zero), significand, exponent + base)
+    shape, count = terms.negative.shape[:-1], terms.negative.shape[-1]
+    negative = terms.negative.reshape(-1, count)
+    significand = np.broadcast_to(terms.significand, terms.negative.shape).reshape(-1, count)
+    exponent = np.broadcast_to(terms.exponent, terms.negative.shape).reshape(-1, count)
+    present = significand > 0
+    base = np.where(present, exponent, _FAR).min(axis=-1, initial=_FAR)
+    base = np.where(base == _FAR, 0, base)
+    offset = np.where(present, exponent - base[:, None], 0)
+    tops = (offset + bit_length(significand)).max(axis=-1, initial=0) + count.bit_length()
+    minus, found, place = _narrow_sums(negative, significand, np.minimum(offset, SIGNIFICAND_BITS))
+    wide = np.flatnonzero(tops > SIGNIFICAND_BITS)
+    if len(wide):
+        limbs = _limb_sums(negative[wide], significand[wide], offset[wide], -(-(int(tops.max()) + 1) // LIMB_BITS))
+        minus[wide] = _make_magnitudes(limbs)
+        found[wide], place[wide] = _leading(limbs)
+    minus = np.where(found > 0, minus, negative.all(axis=-1))
+    return Exact(minus.reshape(shape), found.reshape(shape), (place + base).reshape(shape))
+
+
+def _narrow_sums(negative: Booleans, significand: Integers, offset: Integers) -> tuple[Booleans, Integers, Integers]:
+    """Signs, magnitudes and exponents of sums that fit 62 bits; of others anything."""
+    placed = significand << offset
+    total = np.where(negative, -placed, placed).sum(axis=-1)
+    return total < 0, np.abs(total), np.zeros_like(total)
 
 
 def _limb_sums(negative: Booleans, significand: Integers, offset: Integers, count: int) -> list[Integers]:

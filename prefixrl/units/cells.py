@@ -1,5 +1,6 @@
-"""A unit as a netlist of library cells: Yosys and ABC map everything but the final adder, which is put in as its own
-structure; each gate knows which of the two it belongs to.
+"""A unit as a netlist of library cells: Yosys and ABC map everything but the main prefix circuit (for most units the
+final adder), which is put in as its own structure; each gate knows which of the two it belongs to. Units that work lane
+by lane have the circuit once in every lane; all of them are exchanged together.
 
 The boundary is the same for every adder, so what differs between two netlists of one unit is the adder alone. Nets are
 bits: every port becomes scalar ports `name_bit`; outputs that are constant have no gate and are left out.
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from prefixrl.synthesis.native.library_file import native_library_of
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.tools.yosys import run_yosys
 from prefixrl.units.folding import folded_network
-from prefixrl.units.prefixes import FINAL
 from prefixrl.units.registry import Built
 
 TIMEOUT_S = 600.0
@@ -33,17 +33,20 @@ _CONSTANTS = {"0": 0, "1": 1, "x": 0}
 Bit = str | int
 """A net: its name, or a constant."""
 
+Adder = tuple[Sequence[Gate], Mapping[str, int]]
+"""Gates between a circuit's own nets, and the outputs that are constant."""
+
 
 @dataclass(frozen=True)
 class Frame:
-    """A unit without its final adder.
+    """A unit without its final adder, or whatever its main prefix circuit is.
 
     :param module: the unit's name
     :param inputs: nets of all input bits
     :param outputs: output bit -> net or constant
     :param gates: mapped
     :param adder: the final adder's circuit, None where the unit was mapped as a whole
-    :param pins: net of the adder's ports (`a[3]`) -> net or constant
+    :param pins: for every instance, net of the adder's ports (`a[3]`) -> net or constant
     """
 
     module: str
@@ -51,7 +54,7 @@ class Frame:
     outputs: Mapping[str, Bit]
     gates: tuple[Gate, ...]
     adder: Circuit | None
-    pins: Mapping[str, Bit]
+    pins: tuple[Mapping[str, Bit], ...]
 
 
 @dataclass(frozen=True)
@@ -73,28 +76,36 @@ def frame_of(built: Built, pdk: Pdk, *, whole: bool = False) -> Frame:
     :raises InputError: a pipelined unit, or one without a final adder
     :raises ToolError: Yosys failed
     """
-    if built.written.latency:
-        raise InputError(f"units are measured without pipeline registers, got {built.parameters.stages} stages")
-    finals = [name for name, role in built.written.roles.items() if role == FINAL]
+    check_combinational(built)
+    name = built.main_module
     texts = dict(built.written.submodules)
     if not whole:
-        if len(finals) != 1:
-            raise InputError(f"{built.unit.name} has no final adder to be exchanged, got {len(finals)}")
-        texts[finals[0]] = _black_box(finals[0], built.written.circuits[finals[0]])
+        if name is None:
+            raise InputError(f"{built.unit.name} has no {built.unit.adder} to be exchanged")
+        texts[name] = _black_box(name, built.written.circuits[name])
     document = _synthesised("\n".join([built.written.top, *texts.values()]), built.written.name, pdk)
     reader = _Reader(document["modules"][built.written.name])
-    adders = [] if whole else [cell for cell in reader.cells.values() if cell["type"] == finals[0]]
-    if not whole and len(adders) != 1:
-        raise ToolError(f"Yosys must keep the one final adder, it has {len(adders)}")
-    gates = tuple(reader.gate(cell) for cell in reader.cells.values() if cell["type"] not in finals)
+    adders = [] if whole else [cell for cell in reader.cells.values() if cell["type"] == name]
+    if not whole and not adders:
+        raise ToolError(f"Yosys must keep the {built.unit.adder}, it has none")
+    gates = tuple(reader.gate(cell) for cell in reader.cells.values() if whole or cell["type"] != name)
     return Frame(
         built.written.name,
         reader.port_bits("input"),
         reader.output_bits(),
         gates,
-        None if whole else built.written.circuits[finals[0]],
-        {} if whole else reader.pins(adders[0]),
+        None if whole or name is None else built.written.circuits[name],
+        tuple(reader.pins(cell) for cell in adders),
     )
+
+
+def check_combinational(built: Built) -> None:
+    """Check that a unit can be measured.
+
+    :raises InputError: it has registers
+    """
+    if built.written.latency:
+        raise InputError(f"units are measured without pipeline registers, got {built.parameters.stages} stages")
 
 
 def with_structure(frame: Frame, circuit: Circuit, pdk: Pdk, polarity: str = "area") -> UnitNetlist:
@@ -102,20 +113,28 @@ def with_structure(frame: Frame, circuit: Circuit, pdk: Pdk, polarity: str = "ar
 
     :param circuit: of the adder's kind, width and carries
     """
-    constants = {net: bit for net, bit in frame.pins.items() if isinstance(bit, int)}
-    network, fixed = folded_network(circuit, constants)
-    return _joined(frame, map_network(network, pdk.library(), polarity), fixed)
+    library = pdk.library()
+
+    def mapped(constants: Mapping[str, int]) -> Adder:
+        network, fixed = folded_network(circuit, constants)
+        return map_network(network, library, polarity), fixed
+
+    return _joined(frame, mapped)
 
 
 def with_operator(frame: Frame, pdk: Pdk) -> UnitNetlist:
-    """The unit with a final adder of Yosys's making, of a plain `+`."""
-    assert frame.adder is not None
+    """The unit with a final adder of Yosys's making, of a plain `+` (of other kinds their naive description)."""
     circuit = frame.adder
+    assert circuit is not None
+    return _joined(frame, lambda constants: _operator(circuit, constants, pdk))
+
+
+def _operator(circuit: Circuit, constants: Mapping[str, int], pdk: Pdk) -> Adder:
+    """A circuit of Yosys's making, some of whose operand bits are constant."""
     ports = (*circuit.inputs, *circuit.outputs)
     tied = []
     for port in circuit.inputs:
-        bits = [frame.pins[net] for net in port.bits()]
-        each = [f"1'b{bit}" if isinstance(bit, int) else net for net, bit in zip(port.bits(), bits, strict=True)]
+        each = [f"1'b{constants[net]}" if net in constants else net for net in port.bits()]
         tied.append(f".{port.name}({{{', '.join(reversed(each))}}})")
     tied += [f".{port.name}({port.name})" for port in circuit.outputs]
     text = "\n".join(
@@ -151,7 +170,7 @@ def with_operator(frame: Frame, pdk: Pdk) -> UnitNetlist:
         )
         for gate in (reader.gate(cell) for cell in reader.cells.values())
     ]
-    return _joined(frame, [*gates, *(_buffer(pdk, source, net) for net, source in copies)], fixed)
+    return [*gates, *(_buffer(pdk, source, net) for net, source in copies)], fixed
 
 
 def as_it_is(frame: Frame) -> UnitNetlist:
@@ -159,25 +178,30 @@ def as_it_is(frame: Frame) -> UnitNetlist:
     return UnitNetlist(_netlist(frame, frame.gates, {}), 0)
 
 
-def _joined(frame: Frame, adder: Iterable[Gate], fixed: Mapping[str, int]) -> UnitNetlist:
-    """Put the adder's gates into the frame; what became constant of its outputs is constant beyond."""
-    assert frame.adder is not None
-    outer = {net: bit for net, bit in frame.pins.items() if isinstance(bit, str)}
-    gates = [
-        Gate(
-            gate.cell,
-            tuple((pin, _inner(net, outer)) for pin, net in gate.inputs),
-            gate.output_pin,
-            _inner(gate.output, outer),
-        )
-        for gate in adder
-    ]
-    constants = {outer[net]: value for net, value in fixed.items() if net in outer}
+def _joined(frame: Frame, adder: Callable[[Mapping[str, int]], Adder]) -> UnitNetlist:
+    """Put adders into the frame; what became constant of their outputs is constant beyond.
+
+    :param adder: constant input nets -> the gates of such an adder
+    """
+    made: dict[tuple[tuple[str, int], ...], Adder] = {}
+    gates: list[Gate] = []
+    constants: dict[str, int] = {}
+    for number, pins in enumerate(frame.pins):
+        tied = {net: bit for net, bit in pins.items() if isinstance(bit, int)}
+        key = tuple(tied.items())
+        if key not in made:
+            made[key] = adder(tied)
+        inner, fixed = made[key]
+        outer = {net: bit for net, bit in pins.items() if isinstance(bit, str)}
+        for gate in inner:
+            inputs = tuple((pin, _inner(net, outer, number)) for pin, net in gate.inputs)
+            gates.append(Gate(gate.cell, inputs, gate.output_pin, _inner(gate.output, outer, number)))
+        constants |= {outer[net]: value for net, value in fixed.items() if net in outer}
     return UnitNetlist(_netlist(frame, (*frame.gates, *gates), constants), len(gates))
 
 
-def _inner(net: str, outer: Mapping[str, str]) -> str:
-    return outer.get(net) or "adder_" + net.replace("[", "_").replace("]", "")
+def _inner(net: str, outer: Mapping[str, str], number: int) -> str:
+    return outer.get(net) or f"adder{number}_" + net.replace("[", "_").replace("]", "")
 
 
 def _netlist(frame: Frame, gates: Iterable[Gate], constants: Mapping[str, int]) -> Netlist:

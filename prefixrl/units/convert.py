@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prefixrl.errors import InputError
 from prefixrl.formats import FloatFormat
 from prefixrl.units.operands import largest_exponent_field, least_exponent_field, take_apart
 from prefixrl.units.parameters import Parameters
@@ -16,7 +17,8 @@ def build_converter(module: UnitModule, parameters: Parameters) -> None:
     largest number.
     """
     fmt = parameters.a
-    assert isinstance(fmt, FloatFormat)
+    if not isinstance(fmt, FloatFormat):
+        raise InputError(f"fp_cvt is for floating-point formats, got {fmt.name}")
     fields = take_apart(module, module.input("a", fmt.bits), fmt, "a")
     exact = Exact(
         sign=fields.sign,

@@ -26,6 +26,9 @@ from prefixrl.units.stimuli import Inputs
 
 Outputs = dict[str, np.ndarray]
 
+# A sum of two such numbers and a carry is below 2^63.
+_INT64_WIDTH = 61
+
 
 def expected_outputs(unit: str, parameters: Parameters, inputs: Inputs, outputs: tuple[Port, ...]) -> Outputs:
     """The outputs that a unit must give.
@@ -100,51 +103,56 @@ def _integer_dot(parameters: Parameters, inputs: Inputs, outputs: tuple[Port, ..
     return {"result": (total & ((1 << outputs[0].width) - 1)).astype(np.uint64)}
 
 
-def _integers(function: Callable[[dict[str, int], int], dict[str, int]]) -> Callable[..., Outputs]:
-    """A model of one pattern, in Python's integers, for all patterns."""
+def _integers(function: Callable[[dict[str, np.ndarray], int], dict[str, np.ndarray]]) -> Callable[..., Outputs]:
+    """A model in integers: of 64 bits where these are enough, else Python's."""
 
     def model(parameters: Parameters, inputs: Inputs, outputs: tuple[Port, ...]) -> Outputs:
         widths = {name: 1 if name == "cin" else parameters.n for name in inputs}
-        joined = {name: _joined(value, widths[name]).tolist() for name, value in inputs.items()}
-        rows = [dict(zip(joined, row, strict=True)) for row in zip(*joined.values(), strict=True)]
-        found = [function(row, parameters.n) for row in rows]
-        return {port.name: _split([row[port.name] for row in found], port.width) for port in outputs}
+        joined = {name: _joined(value, widths[name]) for name, value in inputs.items()}
+        if parameters.n <= _INT64_WIDTH:
+            joined = {name: value.astype(np.int64) for name, value in joined.items()}
+        found = function(joined, parameters.n)
+        return {port.name: _split(found[port.name], port.width) for port in outputs}
 
     return model
 
 
 def _joined(value: np.ndarray, width: int) -> np.ndarray:
-    """Columns as `Simulator.run` takes them, as Python integers [P]."""
+    """Columns as `Simulator.run` takes them, as integers [P], Python's where 64 bits are not enough."""
     if value.ndim == 1:
         return value.astype(object)
+    if value.shape[1] == 1:
+        return value[:, 0] if width <= _INT64_WIDTH else value[:, 0].astype(object)
     each = -(-width // value.shape[1])
     return np.asarray(sum(value[:, column].astype(object) << each * column for column in range(value.shape[1])))
 
 
-def _split(numbers: list[int], width: int) -> np.ndarray:
+def _split(numbers: np.ndarray, width: int) -> np.ndarray:
+    """Integers [P] as columns of 64 bits (one column: [P])."""
     columns = [
-        np.array([n >> start & (1 << 64) - 1 for n in numbers], dtype=np.uint64) for start in range(0, width, 64)
+        (numbers >> start & (1 << min(width - start, 64)) - 1).astype(np.uint64) for start in range(0, width, 64)
     ]
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)
 
 
-def _plain_sum(row: dict[str, int], width: int) -> dict[str, int]:
+def _plain_sum(row: dict[str, np.ndarray], width: int) -> dict[str, np.ndarray]:
     total = row["a"] + row.get("b", 0) + row["cin"]
     return {"sum": total & ((1 << width) - 1), "cout": total >> width}
 
 
-def _compare(row: dict[str, int], _: int) -> dict[str, int]:
+def _compare(row: dict[str, np.ndarray], _: int) -> dict[str, np.ndarray]:
     a, b = row["a"], row["b"]
-    return {"lt": int(a < b), "eq": int(a == b), "gt": int(a > b)}
+    return {name: each.astype(np.int64) for name, each in (("lt", a < b), ("eq", a == b), ("gt", a > b))}
 
 
-def _leading_zeros(row: dict[str, int], width: int) -> dict[str, int]:
-    return {"count": min(width - row["a"].bit_length(), width - 1), "zero": int(row["a"] == 0)}
+def _leading_zeros(row: dict[str, np.ndarray], width: int) -> dict[str, np.ndarray]:
+    count = np.array([width - each.bit_length() for each in row["a"].tolist()], dtype=np.int64)
+    return {"count": np.minimum(count, width - 1), "zero": (count == width).astype(np.int64)}
 
 
-def _absolute(row: dict[str, int], width: int) -> dict[str, int]:
+def _absolute(row: dict[str, np.ndarray], width: int) -> dict[str, np.ndarray]:
     negative = row["a"] >> (width - 1)
-    return {"magnitude": (1 << width) - row["a"] if negative else row["a"], "negative": negative}
+    return {"magnitude": np.where(negative == 1, (1 << width) - row["a"], row["a"]), "negative": negative}
 
 
 _MODELS: dict[str, Callable[[Parameters, Inputs, tuple[Port, ...]], Outputs]] = {

@@ -17,6 +17,7 @@ from prefixrl.units.tensor_core import largest_of
 from prefixrl.units.words import UnitModule, Word
 
 SOURCES = ("fp32", "bf16")
+ELEMENT_BITS = 8
 
 
 def build_quantiser(module: UnitModule, parameters: Parameters) -> None:
@@ -27,6 +28,8 @@ def build_quantiser(module: UnitModule, parameters: Parameters) -> None:
     fmt, element = parameters.a, parameters.element
     if not (isinstance(fmt, FloatFormat) and fmt.name in SOURCES):
         raise InputError(f"mx_quant takes {' or '.join(SOURCES)}, got {fmt.name}")
+    if element.bits > ELEMENT_BITS:
+        raise InputError(f"elements of an MX block have up to {ELEMENT_BITS} bits, got {element.name}")
     port = module.input("v", fmt.bits * parameters.k)
     codes = [port[lane * fmt.bits : (lane + 1) * fmt.bits] for lane in range(parameters.k)]
     lanes = [take_apart(module, code, fmt, f"v{lane}") for lane, code in enumerate(codes)]
@@ -78,10 +81,10 @@ def _element(module: UnitModule, lane: Fields, fmt: FloatFormat, scale: Word, pa
     """The number over 2^scale, rounded."""
     assert lane.exponent is not None
     element = parameters.element
-    # field - scale + 255: never negative.
-    exponent = add(module, "exponent", lane.exponent, ~scale, carry_out=True)
     if isinstance(element, IntegerFormat):
         return _integer_element(module, lane, fmt, scale, parameters)
+    # field - scale + 255: never negative.
+    exponent = add(module, "subtract", lane.exponent, ~scale, carry_out=True)
     exact = Exact(
         sign=lane.sign,
         magnitude=lane.significand,
@@ -101,7 +104,7 @@ def _integer_element(module: UnitModule, lane: Fields, fmt: FloatFormat, scale: 
     """
     element = parameters.element
     assert lane.exponent is not None
-    distance = add(module, "exponent", scale, ~lane.exponent, module.constant(1, 1), carry_out=True)
+    distance = add(module, "subtract", scale, ~lane.exponent, module.constant(1, 1), carry_out=True)
     # With the carry the difference is not negative; without it is -1: a subnormal number over the least scale.
     amount = increment(module, "exponent", distance[:-1], module.constant(1, 1))
     start = lane.significand.raised(1)

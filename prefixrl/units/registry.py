@@ -22,7 +22,7 @@ from prefixrl.units.dots import build_int8_dot, build_mx_dot, build_mx_dot_acc
 from prefixrl.units.fused import build_fma
 from prefixrl.units.multiply import build_multiplier
 from prefixrl.units.parameters import Parameters, completed
-from prefixrl.units.prefixes import PrefixPlan
+from prefixrl.units.prefixes import FINAL, PrefixPlan
 from prefixrl.units.quantise import build_quantiser
 from prefixrl.units.tensor_core import build_tc_dot
 from prefixrl.units.verilog import Written, write_unit
@@ -48,6 +48,7 @@ class Unit:
     :param narrow: whether its operands have at most 8 bits
     :param integers: formats beyond the operands' that may be of integers
     :param adder: what its main adder is, for people
+    :param main: role of its main prefix circuit, the one that reports exchange
     """
 
     name: str
@@ -59,6 +60,7 @@ class Unit:
     narrow: bool = False
     integers: tuple[str, ...] = ()
     adder: str = "final adder"
+    main: str = FINAL
 
     def parameters(self, given: Parameters) -> Parameters:
         """The parameters with this unit's defaults, checked.
@@ -107,6 +109,16 @@ class Built:
     def description(self) -> str:
         """One line: the unit and its parameters."""
         return describe(self.unit, self.parameters)
+
+    @property
+    def main_module(self) -> str | None:
+        """The submodule of the main prefix circuit, the widest in its role; None where the unit has none."""
+        widths = {
+            name: circuit.width
+            for name, circuit in self.written.circuits.items()
+            if self.written.roles[name] == self.unit.main
+        }
+        return max(widths, key=lambda name: widths[name]) if widths else None
 
 
 _BLOCK = {"block": (1, MAXIMUM_BLOCK)}
@@ -179,6 +191,7 @@ UNITS: dict[str, Unit] = {
             _BLOCK,
             integers=("out_format",),
             adder="scale subtractors",
+            main="subtract",
         ),
         Unit(
             "fp_cvt",
@@ -187,6 +200,7 @@ UNITS: dict[str, Unit] = {
             ("format", "out_format", *_ROUNDED),
             {"format": "fp32", "out_format": "e4m3"},
             adder="rounding incrementer",
+            main="round",
         ),
         Unit(
             "int8_dot",

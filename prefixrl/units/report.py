@@ -2,9 +2,9 @@
 
 All variants go through one flow: Yosys and ABC map what is around the final adder once, the adder is put in structure
 by structure, and the native engine sizes the whole netlist: between such netlists only the adder differs. `+` is mapped
-by itself and put in likewise. All of them with the other adders of the unit as structures and as `+`. Since a synthesis
-tool may also gain by mapping an adder together with what is around it, every group has this chance too: `+`, and the
-two structures that did best by themselves. The best of a group's variants counts.
+by itself and put in likewise; the leading graphs also with the other adders of the unit as `+`. Since a synthesis tool
+may also gain by mapping an adder together with what is around it, every group has this chance too: `+`, and the two
+structures that did best by themselves. The best of a group's variants counts.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from prefixrl.circuits import Circuit
 from prefixrl.circuits.kinds import CARRY_KINDS
 from prefixrl.errors import InputError
 from prefixrl.graphs import PrefixGraph
-from prefixrl.graphs.structures import classical_structures
+from prefixrl.graphs.structures import classical_structures, structure
 from prefixrl.synthesis.pdk import Pdk
-from prefixrl.units.cells import Frame, as_it_is, frame_of, with_operator, with_structure
+from prefixrl.units.cells import Frame, as_it_is, check_combinational, frame_of, with_operator, with_structure
 from prefixrl.units.measuring import Measured, Point
 from prefixrl.units.parameters import Parameters
-from prefixrl.units.prefixes import DEFAULT_STRUCTURE, FINAL, OPERATOR, Choice, PrefixPlan
+from prefixrl.units.prefixes import DEFAULT_STRUCTURE, OPERATOR, Choice, PrefixPlan
 from prefixrl.units.registry import Built, build_unit
 
 MERGED = "with its surroundings"
@@ -31,6 +31,8 @@ GROUPS = (PLUS, CLASSICAL, OURS)
 # Clocks that a report looks at: the fastest that a classical structure reaches, and slower ones.
 RELAXATIONS = (1.0, 1.03, 1.1, 1.25)
 _POLARITIES = ("area", "speed")
+# Graphs that are looked at more closely, at every clock.
+_LEADING = 3
 # Below this part of the critical path and of the area an adder decides little.
 CRITICAL_SHARE = 0.15
 
@@ -77,7 +79,7 @@ class Comparison:
 
     :param ours: label -> graph of the adder's width
     :param structures: classical structures to try; None for all of the width
-    :raises InputError: the unit has no final adder that is an adder or incrementer, or a graph does not fit
+    :raises InputError: the unit has no main prefix circuit, a graph does not fit, or there is no such structure
     """
 
     def __init__(
@@ -96,26 +98,29 @@ class Comparison:
         for label, graph in (ours or {}).items():
             if graph.width != self.circuit.width:
                 raise InputError(
-                    f"the final {self.circuit.kind} has {self.circuit.width} bits, the graph {label} has {graph.width}"
+                    f"the main {self.circuit.kind} has {self.circuit.width} bits, the graph {label} has {graph.width}"
                 )
+        chosen = self._classical(structures)
         plans = {name: _surrounding_plan(built, name) for name in (DEFAULT_STRUCTURE, OPERATOR)}
         frames = [self._frame(name, plan, False) for name, plan in plans.items()]
         for frame in frames:
             self._add(PLUS, Measured(with_operator(frame, pdk), pdk, "+"))
         for name, plan in plans.items():
             self._add_whole(PLUS, name, plan, "+", OPERATOR)
-        graphs = classical_structures(self.circuit.width)
-        chosen = {name: graphs[name] for name in (structures if structures is not None else graphs)}
         for group, each in ((CLASSICAL, chosen), (OURS, dict(ours or {}))):
-            for label, graph in each.items():
-                self._add_graph(group, frames, label, graph)
+            self._add_graphs(group, frames, each)
             for label in self._promising(group):
                 for name, plan in plans.items():
                     self._add_whole(group, name, plan, label, each[label])
 
+    def _classical(self, names: Sequence[str] | None) -> dict[str, PrefixGraph]:
+        """Classical structures by name; all that differ for None."""
+        width = self.circuit.width
+        return classical_structures(width) if names is None else {name: structure(name, width) for name in names}
+
     def _add_whole(self, group: str, name: str, plan: PrefixPlan, label: str, final: Choice) -> None:
         """The adder mapped together with its surroundings."""
-        whole = PrefixPlan(plan.default, {**plan.roles, FINAL: final})
+        whole = PrefixPlan(plan.default, {**plan.roles, self.built.unit.main: final})
         self._add(group, Measured(as_it_is(self._frame(name, whole, True)), self.pdk, f"{label} {MERGED}"))
 
     def _promising(self, group: str) -> list[str]:
@@ -131,11 +136,30 @@ class Comparison:
         self._say(f"mapping {self.built.unit.name}, other adders {name}{', as a whole' if whole else ''}")
         return frame_of(build_unit(self.built.unit.name, self.built.parameters, plan), self.pdk, whole=whole)
 
-    def _add_graph(self, group: str, frames: Sequence[Frame], label: str, graph: PrefixGraph) -> None:
+    def _add_graphs(self, group: str, frames: Sequence[Frame], graphs: Mapping[str, PrefixGraph]) -> None:
+        """All graphs in one frame, then the leading ones in every frame and polarity."""
+        first, *further = [(frame, polarity) for frame in frames for polarity in _POLARITIES]
+        for label, graph in graphs.items():
+            self._add_graph(group, *first, label, graph)
+        for label in self._leading(group):
+            for frame, polarity in further:
+                self._add_graph(group, frame, polarity, label, graphs[label])
+
+    def _leading(self, group: str) -> list[str]:
+        """The smallest few of a group at every clock, and the fastest."""
+        found = self.groups[group]
+        fastest = min((each.fastest_ns for each in found), default=0.0)
+        kept = [each.label for each in found if each.fastest_ns == fastest]
+        for factor in RELAXATIONS:
+            points = [
+                (point.area_um2, each.label) for each in found if (point := each.at(fastest * factor)) is not None
+            ]
+            kept += [label for _, label in sorted(points)[:_LEADING]]
+        return list(dict.fromkeys(kept))
+
+    def _add_graph(self, group: str, frame: Frame, polarity: str, label: str, graph: PrefixGraph) -> None:
         circuit = Circuit(self.circuit.kind, graph, carry_in=self.circuit.carry_in, carry_out=self.circuit.carry_out)
-        for frame in frames:
-            for polarity in _POLARITIES:
-                self._add(group, Measured(with_structure(frame, circuit, self.pdk, polarity), self.pdk, label))
+        self._add(group, Measured(with_structure(frame, circuit, self.pdk, polarity), self.pdk, label))
 
     def _add(self, group: str, measured: Measured) -> None:
         self._say(f"{group}: {measured.label}, fastest {measured.fastest_ns:.4f} ns")
@@ -192,21 +216,23 @@ class Comparison:
 
 
 def final_circuit(built: Built) -> Circuit:
-    """The final adder of a unit.
+    """The final adder of a unit, or whatever its main prefix circuit is.
 
-    :raises InputError: it has none
+    :raises InputError: it has none, or the unit has registers
     """
-    found = [each.circuit for each in built.module.instances if each.role == FINAL]
-    if not found or found[0].kind not in CARRY_KINDS:
+    check_combinational(built)
+    name = built.main_module
+    if name is None:
         roles = sorted({each.role for each in built.module.instances})
-        raise InputError(f"{built.unit.name} has no final adder; its prefix circuits are {', '.join(roles)}")
-    return found[0]
+        raise InputError(f"{built.description} has no {built.unit.adder}; its prefix circuits are {', '.join(roles)}")
+    return built.written.circuits[name]
 
 
 def _surrounding_plan(built: Built, name: str) -> PrefixPlan:
-    """Adders and incrementers but the final one as a structure or `operator`; the rest keeps its structure."""
-    roles = {each.role for each in built.module.instances if each.circuit.kind in CARRY_KINDS and each.role != FINAL}
-    return PrefixPlan(DEFAULT_STRUCTURE, dict.fromkeys(roles, name))
+    """Adders and incrementers but the main one as a structure or `operator`; the rest keeps its structure."""
+    instances = built.module.instances
+    roles = {each.role for each in instances if each.circuit.kind in CARRY_KINDS and each.role != built.unit.main}
+    return PrefixPlan(DEFAULT_STRUCTURE, dict.fromkeys(sorted(roles), name))
 
 
 def counterpart(built: Built) -> tuple[str, Parameters] | None:

@@ -6,6 +6,7 @@ Both are read off a mapped and sized netlist of the whole unit, with an ordinary
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from prefixrl.circuits import Circuit
 from prefixrl.errors import InputError
 from prefixrl.graphs import structure
 from prefixrl.synthesis.pdk import Pdk
-from prefixrl.units.cells import frame_of, with_structure
+from prefixrl.units.cells import Bit, frame_of, with_structure
 from prefixrl.units.measuring import Measured, Point
 from prefixrl.units.prefixes import DEFAULT_STRUCTURE
 from prefixrl.units.registry import Built
@@ -24,11 +25,12 @@ from prefixrl.units.report import final_circuit
 # How much slower than its fastest the unit is taken to be: there, sizing has not yet gone to extremes.
 RELAXATION = 1.05
 PRESET = "small"
+MAXIMUM_CLOCK_NS = 1e3
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a unit asks of its final adder.
+    """What a unit asks of its final adder; where it has many of them, the one that gets its operands last.
 
     :param arrivals_ns: input port -> times of its bits, lowest first, the earliest of all being 0; None where a bit is
         constant
@@ -50,6 +52,8 @@ def task_of(built: Built, pdk: Pdk, clock_ns: float | None = None) -> Task:
     :param clock_ns: delay that the unit is sized for; None for 1.05 times its least
     :raises InputError: the unit has no final adder, or cannot be that fast
     """
+    if clock_ns is not None and not 0 < clock_ns < MAXIMUM_CLOCK_NS:
+        raise InputError(f"a clock is a time above 0 ns and below {MAXIMUM_CLOCK_NS:g} ns, got {clock_ns:g}")
     circuit = final_circuit(built)
     frame = frame_of(built, pdk)
     ordinary = Circuit(
@@ -62,21 +66,30 @@ def task_of(built: Built, pdk: Pdk, clock_ns: float | None = None) -> Task:
     point = measured.at(measured.fastest_ns * RELAXATION if clock_ns is None else clock_ns)
     if point is None:
         raise InputError(f"{built.unit.name} reaches {measured.fastest_ns:.4f} ns with {DEFAULT_STRUCTURE}: {clock_ns}")
-    pins = {port.name: [frame.pins[net] for net in port.bits()] for port in circuit.inputs}
-    nets = [bit for bits in pins.values() for bit in bits if isinstance(bit, str)]
-    times = dict(zip(nets, measured.arrivals(point, nets), strict=True))
-    offset = min(times.values(), default=0.0)
+    times = _latest(measured, point, frame.pins)
+    offset = min((time for time in times.values() if time is not None), default=0.0)
     arrivals = {
-        name: [round(times[bit] - offset, 4) if isinstance(bit, str) else None for bit in bits]
-        for name, bits in pins.items()
+        port.name: [None if (time := times[net]) is None else round(time - offset, 4) for net in port.bits()]
+        for port in circuit.inputs
     }
     return Task(circuit, arrivals, offset, _load_ff(measured, point, frame.pins, circuit), point.delay_ns)
 
 
-def _load_ff(measured: Measured, point: Point, pins: Any, circuit: Circuit) -> float:
-    """Mean load of the adder's output bits."""
-    nets = [pins[net] for port in circuit.outputs for net in port.bits() if isinstance(pins.get(net), str)]
-    loads = [load for load in measured.loads_ff(point, nets) if load > 0]
+def _latest(measured: Measured, point: Point, instances: Sequence[Mapping[str, Bit]]) -> dict[str, float | None]:
+    """By net of the adder, when it arrives in the instance that gets it last; None where it is constant in all."""
+    nets = [bit for pins in instances for bit in pins.values() if isinstance(bit, str)]
+    times = dict(zip(nets, measured.arrivals(point, nets), strict=True))
+    found: dict[str, float | None] = {}
+    for net in instances[0]:
+        known = [times[bit] for pins in instances if isinstance(bit := pins[net], str)]
+        found[net] = max(known, default=None)
+    return found
+
+
+def _load_ff(measured: Measured, point: Point, instances: Sequence[Mapping[str, Bit]], circuit: Circuit) -> float:
+    """Mean load of the adders' output bits."""
+    bits = [pins.get(net) for pins in instances for port in circuit.outputs for net in port.bits()]
+    loads = [load for load in measured.loads_ff(point, [bit for bit in bits if isinstance(bit, str)]) if load > 0]
     return round(sum(loads) / len(loads), 3) if loads else measured.constraints.output_load_ff
 
 
@@ -99,7 +112,7 @@ def job_text(built: Built, task: Task, pdk: Pdk) -> str:
         },
     }
     lines = [
-        f"# The final {circuit.kind} of {built.description}, measured on {pdk.name}.",
+        f"# The main {circuit.kind} of {built.description}, measured on {pdk.name}.",
         f"# Arrivals are counted from the first operand bit, {task.offset_ns:.4f} ns after the unit's inputs; "
         f"the whole unit takes {task.unit_delay_ns:.4f} ns.",
     ]

@@ -6,6 +6,7 @@ the naive model of its kind by itself (exhaustive units show it only for the ope
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,23 +36,27 @@ class Verification:
     :param patterns: how many were compared
     :param circuits: prefix circuits proven equivalent
     :param gates: AND gates of the simulated graph
-    :param simulation_s: seconds in the simulator
-    :param model_s: seconds in the exact model
+    :param operand_pairs: products, sums or numbers in them all: a pattern of a dot product has as many as its block
+    :param simulation_s: processor seconds in the simulator
+    :param model_s: processor seconds in the exact model
+    :param processor_s: processor seconds altogether, reading by Yosys and proofs included
     :param total_s: seconds altogether
     """
 
     unit: str
     mode: str
     patterns: int
+    operand_pairs: int
     circuits: int
     gates: int
     simulation_s: float
     model_s: float
+    processor_s: float
     total_s: float
 
     @property
     def patterns_per_s(self) -> float:
-        """Patterns simulated and compared a second, the model included."""
+        """Patterns simulated and compared a processor second, the model included."""
         return self.patterns / max(self.simulation_s + self.model_s, 1e-9)
 
 
@@ -62,6 +67,7 @@ def verify(
     seed: int = 0,
     circuits: bool = True,
     simulator: Simulator | None = None,
+    known: set[str] | None = None,
 ) -> Verification:
     """Verify a unit.
 
@@ -69,13 +75,16 @@ def verify(
     :param seed: of the random ones
     :param circuits: whether the prefix circuits inside are proven too
     :param simulator: of the unit's Verilog, where there is one already
+    :param known: texts of prefix circuits that were proven before; those of this unit are added
     :raises ProofFailed: the unit or a circuit in it is wrong; the message has an example
     :raises ToolError: Yosys refused the Verilog
     """
     if patterns is not None and patterns < 1:
         raise InputError(f"the number of patterns is at least 1, got {patterns}")
-    started = time.perf_counter()
-    proven = prove_circuits(built) if circuits else 0
+    if seed < 0:
+        raise InputError(f"a seed is at least 0, got {seed}")
+    started, spent = time.perf_counter(), processor_seconds()
+    proven = prove_circuits(built, known) if circuits else 0
     module = built.module
     if simulator is None:
         simulator = simulator_of(built.written, module.input_ports, module.output_ports)
@@ -84,23 +93,31 @@ def verify(
     source = stimuli.exhaustive(module.input_ports) if everything else random_patterns(built, patterns, seed)
     count, simulated_s, modelled_s = 0, 0.0, 0.0
     for inputs in source:
-        begun = time.perf_counter()
+        begun = time.process_time()
         found = simulator.run(inputs)
-        middle = time.perf_counter()
+        middle = time.process_time()
         expected = expected_outputs(built.unit.name, built.parameters, inputs, module.output_ports)
-        simulated_s, modelled_s = simulated_s + middle - begun, modelled_s + time.perf_counter() - middle
+        simulated_s, modelled_s = simulated_s + middle - begun, modelled_s + time.process_time() - middle
         _compare(built, inputs, found, expected)
         count += len(next(iter(inputs.values())))
     return Verification(
         built.description,
         "exhaustive" if everything else "random and corners",
         count,
+        count * (built.parameters.block or 1),
         proven,
         simulator.gates,
         simulated_s,
         modelled_s,
+        processor_seconds() - spent,
         time.perf_counter() - started,
     )
+
+
+def processor_seconds() -> float:
+    """What this process has used so far, and its children that ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def random_patterns(built: Built, patterns: int | None, seed: int) -> Iterator[Inputs]:
@@ -131,17 +148,20 @@ def _integer_blocks(built: Built, count: int, seed: int) -> Iterator[Inputs]:
         yield inputs | (next(accumulators) if ports else {})
 
 
-def prove_circuits(built: Built) -> int:
+def prove_circuits(built: Built, known: set[str] | None = None) -> int:
     """Prove every prefix circuit of a unit equivalent to the naive model of its kind; how many there are.
 
+    :param known: texts, without their names, of those that were proven before
     :raises ProofFailed: one is not
     """
-    proven = 0
+    known = set() if known is None else known
     for name, text in built.written.submodules.items():
         circuit = built.written.circuits[name]
-        prove_rtl(text, name, circuit)
-        proven += 1
-    return proven
+        key = f"{circuit.key} {text.replace(name, '')}"
+        if key not in known:
+            prove_rtl(text, name, circuit)
+            known.add(key)
+    return len(built.written.submodules)
 
 
 def _compare(built: Built, inputs: Inputs, found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:

@@ -93,7 +93,7 @@ class _Writer:
         self.registers: dict[int, list[str]] = {}
         self.register_names: dict[tuple[int, int], str] = {}
         self.read_later = self._find_read_later()
-        self.submodules: dict[tuple[str, bool], str] = {}
+        self.submodules: dict[tuple[str, str, bool], str] = {}
         self.texts: dict[str, str] = {}
         self.circuits: dict[str, Circuit] = {}
         self.roles: dict[str, str] = {}
@@ -240,16 +240,20 @@ class _Writer:
             for port, each in zip(instance.ports, node.operands, strict=True)
         ]
         name = self._name(f"u_{instance.role}", index)
+        unread = {port.name for port in circuit.outputs}
         for each, output in enumerate(self.module.nodes):
             if output.kind == OUTPUT_OF and output.operands == (index,) and self.uses[each]:
                 wire = self._name(self.module.names.get(each, f"{instance.role}_{output.value}"), each)
                 self.declarations.append(f"  wire {_range(output.width)}{wire};")
                 self.names[each] = wire
                 pins.append(f".{output.value}({wire})")
+                unread.remove(str(output.value))
+        pins += [f".{port.name}()" for port in circuit.outputs if port.name in unread]
         self.body.append(f"  {submodule} {name} ({', '.join(pins)});")
 
     def _submodule(self, role: str, circuit: Circuit, behavioural: bool) -> str:
-        key = (circuit.key, behavioural)
+        # Of each role its own, so that one role's circuit can be exchanged.
+        key = (role, circuit.key, behavioural)
         if key not in self.submodules:
             hint = f"{self.module.name}_{role}{circuit.width}"
             name, number = hint, 1
@@ -257,10 +261,15 @@ class _Writer:
                 number += 1
                 name = f"{hint}_{number}"
             self.submodules[key] = name
-            self.texts[name] = naive_verilog(circuit, name) if behavioural else to_verilog(circuit, name)
+            self.texts[name] = _behavioural(circuit, name) if behavioural else to_verilog(circuit, name)
             self.circuits[name] = circuit
             self.roles[name] = role
         return self.submodules[key]
+
+
+def _behavioural(circuit: Circuit, name: str) -> str:
+    """The operator, whose widths Verilator would rather have spelt out."""
+    return f"// verilator lint_off WIDTH\n{naive_verilog(circuit, name)}// verilator lint_on WIDTH\n"
 
 
 def _bare(expression: str) -> str:

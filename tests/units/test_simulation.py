@@ -13,6 +13,7 @@ from prefixrl.circuits.proof import ProofFailed
 from prefixrl.errors import InputError
 from prefixrl.tools import find_tool
 from prefixrl.units.parameters import Parameters
+from prefixrl.units.prefixes import OPERATOR, PrefixPlan
 from prefixrl.units.registry import build_unit
 from prefixrl.units.simulation import NotBalanced, simulator_of
 from prefixrl.units.simulation.aiger import read_aiger
@@ -118,3 +119,12 @@ def _icarus(text: str, folder: Path) -> str:
     assert "warning" not in compiled.stderr, compiled.stderr
     done = subprocess.run(["vvp", "run"], cwd=folder, capture_output=True, text=True, timeout=60)
     return done.stdout
+
+
+def test_every_pin_is_named_and_operators_are_fenced() -> None:
+    """Verilator ends with an error where an output pin is left out, or the widths of a plain sum differ."""
+    written = build_unit("fp8_mul", plan=PrefixPlan(OPERATOR)).written
+    assert ".valid()" in written.top
+    for text in written.submodules.values():
+        assert text.startswith("// verilator lint_off WIDTH\n")
+        assert text.endswith("// verilator lint_on WIDTH\n")
