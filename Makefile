@@ -5,6 +5,9 @@ EXTRAS ?= train,ray,reports,accuracy,dev
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
+# Test files run side by side on so many processors.
+TEST_WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile
 # A set-up is done again only when what it was made from has changed.
 STAMP := $(VENV)/.installed-$(shell { cat pyproject.toml constraints.txt; echo '$(EXTRAS)'; } | cksum | cut -d' ' -f1)
 
@@ -33,10 +36,10 @@ demo: setup
 	$(BIN)/prefixrl export $(DEMO) --pick knee --out $(DEMO)-export
 
 test: setup lint
-	$(BIN)/python -m pytest -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 test-all: setup lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: setup
 	$(BIN)/ruff check prefixrl tests
