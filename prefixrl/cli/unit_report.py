@@ -35,6 +35,9 @@ def report_command(
         list[str] | None, typer.Option("--classical", help="A classical structure to try; repeatable. Default: all.")
     ] = None,
     beside: Annotated[bool, typer.Option("--int8/--no-int8", help="The INT8 counterpart beside it.")] = True,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only exchange the main adder: nothing is mapped together with it.")
+    ] = False,
     power: Annotated[bool, typer.Option("--power", help="Energy per operation of the chosen netlists.")] = False,
     signoff: Annotated[str | None, typer.Option("--signoff", help="opensta: an independent timer's word.")] = None,
     pdk: PdkOption = None,
@@ -50,9 +53,9 @@ def report_command(
         raise InputError(f"a clock is a time above 0 ns and below 1000 ns: {clock}")
     kit = library.load(pdk)
     built = build_unit(unit, options.parameters())
-    comparison = Comparison(built, kit, load_graphs(ours or ()), classical, _progress)
+    comparison = Comparison(built, kit, load_graphs(ours or ()), classical, _progress, quick)
     other = counterpart(built) if beside else None
-    int8 = Comparison(build_unit(*other), kit, None, ["sklansky", "brent-kung"], _progress) if other else None
+    int8 = Comparison(build_unit(*other), kit, None, ["sklansky", "brent-kung"], _progress, quick) if other else None
     rows = comparison.rows(clock, int8)
     found = document(comparison, rows, int8)
     if power or signoff:

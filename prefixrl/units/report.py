@@ -78,6 +78,7 @@ class Comparison:
     """A unit with many final adders.
 
     :param ours: label -> graph of the adder's width
+    :param quick: the other adders as structures only, and nothing mapped together with its surroundings
     :param structures: classical structures to try; None for all of the width
     :raises InputError: the unit has no main prefix circuit, a graph does not fit, or there is no such structure
     """
@@ -89,6 +90,7 @@ class Comparison:
         ours: Mapping[str, PrefixGraph] | None = None,
         structures: Sequence[str] | None = None,
         progress: Progress | None = None,
+        quick: bool = False,
     ) -> None:
         self.built = built
         self.pdk = pdk
@@ -101,16 +103,18 @@ class Comparison:
                     f"the main {self.circuit.kind} has {self.circuit.width} bits, the graph {label} has {graph.width}"
                 )
         chosen = self._classical(structures)
-        plans = {name: _surrounding_plan(built, name) for name in (DEFAULT_STRUCTURE, OPERATOR)}
+        surroundings = (DEFAULT_STRUCTURE,) if quick else (DEFAULT_STRUCTURE, OPERATOR)
+        plans = {name: _surrounding_plan(built, name) for name in surroundings}
         frames = [self._frame(name, plan, False) for name, plan in plans.items()]
         for frame in frames:
             self._add(PLUS, Measured(with_operator(frame, pdk), pdk, "+"))
-        for name, plan in plans.items():
+        merged = {} if quick else plans
+        for name, plan in merged.items():
             self._add_whole(PLUS, name, plan, "+", OPERATOR)
         for group, each in ((CLASSICAL, chosen), (OURS, dict(ours or {}))):
             self._add_graphs(group, frames, each)
             for label in self._promising(group):
-                for name, plan in plans.items():
+                for name, plan in merged.items():
                     self._add_whole(group, name, plan, label, each[label])
 
     def _classical(self, names: Sequence[str] | None) -> dict[str, PrefixGraph]:
