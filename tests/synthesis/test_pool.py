@@ -240,10 +240,11 @@ def test_unit_that_ends_its_worker_leaves_the_rest_of_its_batch_unharmed(
     path = stand_in_abc(tmp_path, monkeypatch, "")
     path.write_text(
         f"#!{sys.executable} -IS\nimport os, sys\n"
-        f"if '-s' not in sys.argv or os.path.exists({str(marker)!r}): os.execv({ABC!r}, sys.argv)\n"
-        f"open({str(marker)!r}, 'w')\nos.kill(os.getppid(), 9)\n"
+        f"if sys.argv[1:] != ['-s'] or os.path.exists({str(marker)!r}): os.execv({ABC!r}, sys.argv)\n"
+        f"sys.stdin.readline()\nopen({str(marker)!r}, 'w')\nos.kill(os.getppid(), 9)\n"
     )
     units = [unit_of(circuit) for circuit in CIRCUITS[:3]]
+    assert not marker.exists(), "only a worker's tool kills"
     worker = WorkerProcess(SPEC, 60.0, 4096)
     try:
         first, *others = worker.evaluate_many(pack_units(units), 3)
