@@ -63,7 +63,7 @@ def read_graph(path_or_text: str | Path, legalize: bool = False) -> PrefixGraph:
     try:
         return parse_graph(_read_text(path), legalize)
     except InputError as error:
-        raise InputError(f"graph file {short_text(str(path))}: {error}") from None
+        raise InputError(f"graph file {_path_text(path)}: {error}") from None
 
 
 def parse_graph(text: str, legalize: bool = False) -> PrefixGraph:
@@ -89,7 +89,7 @@ def write_graph(graph: PrefixGraph, path: str | Path) -> None:
         atomic_write(path, graph_to_cell_map(graph))
     else:
         known = ", ".join((".json", *CELL_MAP_SUFFIXES))
-        raise InputError(f"a graph file's name must end in one of {known}, got {short_text(str(path))}")
+        raise InputError(f"a graph file's name must end in one of {known}, got {_path_text(path)}")
 
 
 def graph_document(graph: PrefixGraph) -> dict[str, Any]:
@@ -156,6 +156,12 @@ def graph_from_cell_map(text: str, legalize: bool = False) -> PrefixGraph:
         if len(row) != len(rows):
             raise InputError(f"a cell map is square; row {number} of {len(rows)} has another length, got {len(row)}")
     return PrefixGraph.from_grid(np.array(rows, np.uint8), legalize)
+
+
+def _path_text(path: Path) -> str:
+    """A path on one short line; of a long one the end, which tells files apart."""
+    text = " ".join(repr(str(path)).split())
+    return text if len(text) <= 80 else f"'...{text[-76:]}"
 
 
 def _digit(cell: str) -> int:
