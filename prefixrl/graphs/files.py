@@ -158,7 +158,7 @@ def graph_from_cell_map(text: str, legalize: bool = False) -> PrefixGraph:
     return PrefixGraph.from_grid(np.array(rows, np.uint8), legalize)
 
 
-def _path_text(path: Path) -> str:
+def _path_text(path: str | Path) -> str:
     """A path on one short line; of a long one the end, which tells files apart."""
     text = " ".join(repr(str(path)).split())
     return text if len(text) <= 80 else f"'...{text[-76:]}"
