@@ -75,9 +75,9 @@ class RayCluster:
         stated = address or os.environ.get("RAY_ADDRESS") or LOCAL
         if stated != LOCAL:
             _check_address(stated, "$RAY_ADDRESS" if address is None else "the address of a cluster")
-            _take_token()
             with _native_messages() as told:
                 try:
+                    _take_token(stated)
                     ray.init(address=stated, **quiet)
                 except (RuntimeError, ValueError, ConnectionError) as error:
                     raise _refusal(error, address, told()) from error
@@ -206,14 +206,36 @@ def _keep_stdout() -> None:
     worker.print_to_stdstream = lambda *_, **__: None
 
 
-def _take_token() -> None:
-    """Have Ray show its token to a cluster, where this machine has one; by itself Ray does so only if it is told to."""
+def _take_token(address: str) -> None:
+    """Have Ray show its token to a cluster that asks for one; by itself Ray does so only if it is told to.
+
+    It must not be shown to a cluster without: what is asked of that one with a token comes to nothing, unsaid.
+    """
     with contextlib.suppress(ImportError):  # older ones have no tokens
         from ray._private.authentication import authentication_token_setup as tokens
 
-        loader = tokens.AuthenticationTokenLoader.instance()
-        if "RAY_AUTH_MODE" not in os.environ and loader.has_token(ignore_auth_mode=True):
+        if "RAY_AUTH_MODE" in os.environ or not _asks_token(address):
+            return
+        # Not before: once the loader has looked for a token, Ray's native code shows it.
+        if tokens.AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True):
             tokens._enable_token_auth()
+
+
+def _asks_token(address: str) -> bool:
+    """Whether a cluster turns down who shows no token; of what cannot be asked, Ray says more when it is joined."""
+    from ray._private.services import canonicalize_bootstrap_address
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    from ray.exceptions import AuthenticationError
+
+    if address.startswith("ray://"):
+        return True
+    try:
+        GcsClient(address=canonicalize_bootstrap_address(address))
+    except AuthenticationError:
+        return True
+    except Exception:
+        return False
+    return False
 
 
 @contextlib.contextmanager
