@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.common import output_console, print_json, progress
 from prefixrl.cli.options import JsonOption, LibraryOptions, PdkOption, grouped
 from prefixrl.errors import InputError
 
@@ -55,7 +55,7 @@ def units_command(
     rows: list[dict[str, Any]] = []
     found = {"pdk": kit.name, "block": block, "evaluations": evaluations, "seed": seed, **_origin(), "units": rows}
     with tempfile.TemporaryDirectory(prefix="prefixrl-bench-") as folder:
-        for row in bench_units(cases, kit, _annealing(kit, Path(folder), evaluations, seed), _progress):
+        for row in bench_units(cases, kit, _annealing(kit, Path(folder), evaluations, seed), progress):
             rows.append(row)
             if out is not None:
                 # What is there when it is ended early counts.
@@ -69,6 +69,7 @@ def _annealing(kit: Pdk, folder: Path, evaluations: int, seed: int) -> Designer:
     from prefixrl.agents.live import LiveView
     from prefixrl.agents.search import search
     from prefixrl.cli.unit_report import load_graphs
+    from prefixrl.designs.published import published_names
     from prefixrl.units.task import job_text
 
     def design(built: Built, task: Task) -> Mapping[str, PrefixGraph]:
@@ -81,9 +82,9 @@ def _annealing(kit: Pdk, folder: Path, evaluations: int, seed: int) -> Designer:
             load_job(config=file, overrides=["method=sa", f"seed={seed}", budget, *fixed]), run, LiveView(quiet=True)
         )
         found = load_graphs([str(run)], _GRAPHS)
-        published = f"published:adder{task.circuit.width}"
-        if task.circuit.kind == "adder" and task.circuit.width in (8, 16, 32):
-            found |= load_graphs([published], _GRAPHS)
+        published = f"adder{task.circuit.width}"
+        if task.circuit.kind == "adder" and published in published_names():
+            found |= load_graphs([f"published:{published}"], _GRAPHS)
         return found
 
     return design
@@ -97,10 +98,6 @@ def _origin() -> dict[str, Any]:
     tool = find_tool("yosys")
     command = shlex.join(["prefixrl", *sys.argv[1:]])
     return {"command": command, "prefixrl": __version__, "yosys": None if tool is None else tool.version}
-
-
-def _progress(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -26,6 +26,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
+def progress(text: str) -> None:
+    """Tell a person what is being done, on stderr."""
+    print(text, file=sys.stderr)
+
+
 def output_console(columns: int = 80) -> Console:
     """A console on stdout; so many columns wide where the output is not a terminal, so that logs stay readable."""
     from rich.console import Console

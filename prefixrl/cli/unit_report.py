@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.common import output_console, print_json, progress
 from prefixrl.cli.options import JsonOption, LibraryOptions, PdkOption, grouped
 from prefixrl.cli.unit_options import UnitOptions, load_choice
 from prefixrl.errors import InputError
@@ -53,9 +52,9 @@ def report_command(
         raise InputError(f"a clock is a time above 0 ns and below 1000 ns: {clock}")
     kit = library.load(pdk)
     built = build_unit(unit, options.parameters())
-    comparison = Comparison(built, kit, load_graphs(ours or ()), classical, _progress, quick)
+    comparison = Comparison(built, kit, load_graphs(ours or ()), classical, progress, quick)
     other = counterpart(built) if beside else None
-    int8 = Comparison(build_unit(*other), kit, None, ["sklansky", "brent-kung"], _progress, quick) if other else None
+    int8 = Comparison(build_unit(*other), kit, None, ["sklansky", "brent-kung"], progress, quick) if other else None
     rows = comparison.rows(clock, int8)
     found = document(comparison, rows, int8)
     if power or signoff:
@@ -87,10 +86,6 @@ def load_graphs(specs: tuple[str, ...] | list[str], most: int = MAXIMUM_GRAPHS) 
         places = sorted({round(place * (len(unique) - 1) / max(count - 1, 1)) for place in range(count)})
         graphs |= {unique[place].id: unique[place].graph for place in places}
     return graphs
-
-
-def _progress(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 def _checks(comparison: Comparison, rows: list[Row], power: bool, signoff: str | None) -> list[dict[str, Any]]:

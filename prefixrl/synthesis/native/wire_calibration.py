@@ -17,7 +17,7 @@ from prefixrl.errors import InputError
 from prefixrl.graphs.structures import structure
 from prefixrl.synthesis.constraints import default_constraints
 from prefixrl.synthesis.native.evaluator import NativeEvaluator
-from prefixrl.synthesis.native.quality_benchmark import read_reference
+from prefixrl.synthesis.native.quality_benchmark import WITHOUT_WIRES, read_reference
 from prefixrl.synthesis.native.timer import NativeTimer
 from prefixrl.synthesis.openroad import OpenroadEvaluator
 from prefixrl.synthesis.openroad.targets import RELAXED_PS
@@ -53,7 +53,7 @@ def added_in_table(path: Path, widths: Sequence[int] = WIDTHS) -> dict[Problem, 
 
     :raises InputError: no such table, or no netlist both placed and without wires
     """
-    placed, bare = _slowest_ns(path, PLACED), _slowest_ns(path)
+    placed, bare = _slowest_ns(path, PLACED), _slowest_ns(path, WITHOUT_WIRES)
     added = {problem: placed[problem] - bare[problem] for problem in placed.keys() & bare.keys()}
     chosen = {problem: added[problem] for problem in sorted(added, key=lambda each: each[::-1]) if problem[1] in widths}
     if not chosen:
@@ -61,8 +61,8 @@ def added_in_table(path: Path, widths: Sequence[int] = WIDTHS) -> dict[Problem, 
     return chosen
 
 
-def _slowest_ns(path: Path, *wires: Sequence[str]) -> dict[Problem, float]:
-    return {(each.name, each.width): each.points[-1][0] for each in read_reference(path, *wires)}
+def _slowest_ns(path: Path, wires: Sequence[str]) -> dict[Problem, float]:
+    return {(each.name, each.width): each.points[-1][0] for each in read_reference(path, wires)}
 
 
 def calibrate(pdk: Pdk, added: Mapping[Problem, float]) -> dict[str, Any]:
