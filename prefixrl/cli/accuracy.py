@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefixrl.cli.common import evaluate_circuits, output_console, print_json, progress
+from prefixrl.cli.common import evaluate_circuits, output_console, print_json
 from prefixrl.cli.options import EffortOption, JsonOption, LibraryOptions, PdkOption, PoolOptions, grouped
 from prefixrl.errors import InputError
 from prefixrl.hints import near_miss
@@ -67,14 +67,14 @@ def formats_command(
         unfinished.append(progress)
         for result in study_formats(loaded, judge, wanted, progress):
             results.append(result)
-            progress(f"{name} {result.scheme.fmt.name} {result.scheme.scaling.value}: {result.verdict.accuracy:.1%}")
+            _progress(f"{name} {result.scheme.fmt.name} {result.scheme.scaling.value}: {result.verdict.accuracy:.1%}")
     command = ["prefixrl", *sys.argv[1:]]
     document = {"command": command, **made, "models": models, "results": [each.to_json() for each in results]}
     if out is not None:
         write_study(out / "formats.json", document)
         for each in unfinished:
             each.finish()
-        progress(f"wrote {out / 'formats.json'}")
+        _progress(f"wrote {out / 'formats.json'}")
     if json:
         print_json(document)
     else:
@@ -87,6 +87,10 @@ def _checked(what: str, given: list[str] | None, known: Sequence[str]) -> list[s
             hint = near_miss(each, known) or f" (known: {', '.join(known)})"
             raise InputError(f"unknown {what}{hint}, got {each!r}")
     return given or list(known)
+
+
+def _progress(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _print_formats(models: Sequence[dict[str, Any]], results: Sequence[FormatResult]) -> None:
@@ -162,7 +166,7 @@ def widths_command(
     results = []
     for result in study_widths(loaded, judge, format or STUDIED_FORMATS, widths, cuts, Scaling(scaling), progress):
         results.append(result)
-        progress(f"{result.fmt} {result.cut.value} {result.width or 'exact'}: {result.verdict.accuracy:.1%}")
+        _progress(f"{result.fmt} {result.cut.value} {result.width or 'exact'}: {result.verdict.accuracy:.1%}")
     document = {
         "command": ["prefixrl", *sys.argv[1:]],
         **made,
@@ -176,7 +180,7 @@ def widths_command(
         write_study(out / "widths.json", document)
         plot_widths(out / "widths.png", loaded.title, judge.reference_accuracy, results, adders)
         progress.finish()
-        progress(f"wrote {out / 'widths.json'} and {out / 'widths.png'}")
+        _progress(f"wrote {out / 'widths.json'} and {out / 'widths.png'}")
     if json:
         print_json(document)
     else:
