@@ -58,10 +58,22 @@ class EvaluatorConfig(Section):
     utilization_percent: float | None = Field(
         default=None, ge=5, le=95, description="openroad: cell area over core area before repair; null: 45"
     )
+    aspect_ratio: float | None = Field(
+        default=None, ge=0.05, le=20, description="openroad: height of the core over its width; null: 1"
+    )
+    density: float | None = Field(
+        default=None, ge=0.05, le=1, description="openroad: target density of global placement; null: 0.55"
+    )
     pin_order: Literal["datapath", "free"] | None = Field(
         default=None, description="openroad: bit i beside bit i, or where wires are short; null: datapath"
     )
     runs: int | None = Field(default=None, ge=1, le=1000, description="openroad: clocks tried per design; null: 7")
+    clocks_ns: list[float] | None = Field(
+        default=None, min_length=1, description="openroad: exactly these clocks, ns; null: runs of them, chosen"
+    )
+    last_gasp: bool | None = Field(
+        default=None, description="openroad: the last, slow phase of repair_timing (newer builds); null: without"
+    )
     work_folder: str | None = Field(default=None, description="openroad: where every run leaves its folder; null: none")
     workers: int = Field(default=2, ge=1, le=1024, description="evaluations at a time, one tool process each")
     pool: Literal["in-process", "processes", "ray"] = Field(

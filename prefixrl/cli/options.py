@@ -209,11 +209,28 @@ class EvaluatorOptions:
         float | None,
         typer.Option("--utilization", help="openroad: cell area over core area before repair, 5 to 95 %. Default: 45."),
     ] = None
+    aspect_ratio: Annotated[
+        float | None, typer.Option("--aspect-ratio", help="openroad: height of the core over its width. Default: 1.")
+    ] = None
+    density: Annotated[
+        float | None,
+        typer.Option("--density", help="openroad: target density of global placement, 0.05 to 1. Default: 0.55."),
+    ] = None
     pin_order: Annotated[
         str | None,
         typer.Option("--pin-order", help="openroad: datapath (bit i beside bit i) or free. Default: datapath."),
     ] = None
     runs: Annotated[int | None, typer.Option("--runs", help="openroad: clocks tried per graph. Default: 7.")] = None
+    clocks_ns: Annotated[
+        list[float] | None,
+        typer.Option("--clock-ns", help="openroad: a clock to try in place of chosen ones, in ns; repeatable."),
+    ] = None
+    last_gasp: Annotated[
+        bool | None,
+        typer.Option(
+            "--last-gasp/--no-last-gasp", help="openroad: the last, slow phase of repair_timing. Default: without."
+        ),
+    ] = None
     work_folder: Annotated[
         Path | None,
         typer.Option(
@@ -228,8 +245,12 @@ class EvaluatorOptions:
             "wires": self.wires,
             "wire_detour": self.wire_detour,
             "utilization_percent": self.utilization,
+            "aspect_ratio": self.aspect_ratio,
+            "density": self.density,
             "pin_order": self.pin_order,
             "runs": self.runs,
+            "clocks_ns": self.clocks_ns or None,
+            "last_gasp": self.last_gasp,
             "work_folder": None if self.work_folder is None else str(self.work_folder.absolute()),
         }
         return {name: value for name, value in everything.items() if value is not None}

@@ -58,7 +58,18 @@ class Evaluator(Protocol):
 WITHOUT_EFFORT = ("analytic", "openroad")
 """Evaluators that know no effort: one evaluation says all."""
 
-CHOICES = ("wires", "wire_detour", "utilization_percent", "pin_order", "runs", "work_folder")
+CHOICES = (
+    "wires",
+    "wire_detour",
+    "utilization_percent",
+    "aspect_ratio",
+    "density",
+    "pin_order",
+    "runs",
+    "clocks_ns",
+    "last_gasp",
+    "work_folder",
+)
 """Options beside the effort that the command line and job descriptions have; no evaluator takes all of them."""
 
 

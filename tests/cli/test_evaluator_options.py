@@ -76,6 +76,26 @@ def test_settings_of_openroad(openroad: Path, capsys: pytest.CaptureFixture[str]
     assert not again["cached"], "who asks for folders neither reads the cache nor fills it"
 
 
+def test_clocks_core_and_density_of_openroad(
+    openroad: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    command = ["evaluate", "sklansky", "-n", "8", "--evaluator", "openroad"]
+    chosen = ["--clock-ns", "0.5", "--clock-ns", "0.31", "--aspect-ratio", "2", "--density", "0.7", "--last-gasp"]
+    work = tmp_path / "work"
+    (result,) = json_of([*command, *chosen, "--work-folder", str(work)], capsys)
+    assert sorted(clocks_called(openroad)) == [0.31, 0.5]
+    assert result["evaluator_options"] == {
+        "aspect_ratio": 2.0,
+        "density": 0.7,
+        "clocks_ns": [0.5, 0.31],
+        "last_gasp": True,
+    }
+    for folder in work.iterdir():
+        assert "-aspect_ratio 2" in (folder / "floorplan.tcl").read_text()
+        assert "0.7" in (folder / "place.tcl").read_text()
+        assert "if {0 && [prefixrl_knows repair_timing -skip_last_gasp]}" in (folder / "repair.tcl").read_text()
+
+
 def test_an_export_realises_with_the_settings(
     openroad: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -115,6 +135,7 @@ def test_a_job_on_openroad_keeps_its_work_folder(
     json_of(["search", "-n", "4", *settings, *budget, "--out", "run"], capsys)
     config = yaml.safe_load(Path("run/config.yaml").read_text())["evaluator"]
     assert (config["pin_order"], config["runs"], config["work_folder"]) == ("free", 1, str(tmp_path / "work"))
+    assert config["clocks_ns"] is None
     assert list(Path("work").iterdir())
     assert json.loads(Path("run/front.json").read_text())["evaluator_options"] == {"pin_order": "free", "runs": 1}
 
@@ -131,6 +152,11 @@ def test_a_job_on_openroad_keeps_its_work_folder(
         (["--utilization", "96", "--evaluator", "openroad"], "96"),
         (["--pin-order", "random", "--evaluator", "openroad"], "'random'"),
         (["--runs", "0", "--evaluator", "openroad"], "0"),
+        (["--clock-ns", "0.4"], "'clocks_ns'"),
+        (["--clock-ns", "-0.4", "--evaluator", "openroad"], "-0.4"),
+        (["--density", "1.5", "--evaluator", "openroad"], "1.5"),
+        (["--aspect-ratio", "0", "--evaluator", "openroad"], "0"),
+        (["--last-gasp", "--evaluator", "yosys"], "'last_gasp'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -23,9 +23,14 @@ CONSTRAINTS = Constraints("BUF_X1", 3.898)
 
 @lru_cache(maxsize=8)
 def small_library(cells: tuple[str, ...] = CELLS) -> str:
-    """Liberty text in ns and fF with some cells of Nangate45."""
+    """Liberty text in ns and fF with some cells of Nangate45, and thresholds, which some OpenSTA insist on."""
     timed = load_pdk().timed_cells()
-    return liberty_text([TimedLibrary({name: timed[name] for name in cells}, "")])
+    text = liberty_text([TimedLibrary({name: timed[name] for name in cells}, "")])
+    levels = {"input_threshold": 50, "output_threshold": 50, "slew_lower_threshold": 30, "slew_upper_threshold": 70}
+    lines = [f"  {name}_pct_{edge} : {level};" for name, level in levels.items() for edge in ("rise", "fall")]
+    begin = '  time_unit : "1ns";\n'
+    assert begin in text
+    return text.replace(begin, begin + "\n".join(lines) + "\n", 1)
 
 
 def split(parts: int) -> list[str]:
