@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import re
 import shutil
@@ -15,10 +16,12 @@ from pathlib import Path
 from prefixrl.errors import ToolError, ToolMissing
 from prefixrl.tools.process import run_tool
 
-_VERSION_TIMEOUT_S = 20.0
+_VERSION_TIMEOUT_S = 10.0
 # The version is part of cache keys, so one run that was killed from outside must not make it unknown.
 _VERSION_ATTEMPTS = 2
 _PYOSYS_CHILD = str(Path(__file__).with_name("pyosys_child.py"))
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,15 @@ def find_tool(name: str) -> Tool | None:
     An environment variable (PREFIXRL_YOSYS, PREFIXRL_ABC, PREFIXRL_STA, OPENROAD_EXE, PREFIXRL_IVERILOG,
     PREFIXRL_GHDL) overrides the search.
 
-    :raises ToolMissing: the variable is set to something that is not an executable file
+    A program on the PATH that hangs when it is asked for its version is passed over, with a warning.
+
+    :raises ToolMissing: the variable is set to something that is not an executable file, or that hangs
     """
     assert name in _KNOWN, name
-    return _find(name, os.environ.get(_KNOWN[name].variable), os.environ.get("PATH", ""))
+    found = _find(name, os.environ.get(_KNOWN[name].variable), os.environ.get("PATH", ""))
+    if isinstance(found, str):
+        raise ToolMissing(found)
+    return found
 
 
 def require_tool(name: str) -> Tool:
@@ -95,19 +103,27 @@ def how_to_get(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _find(name: str, override: str | None, path: str) -> Tool | None:
-    """The search itself; its arguments are all that it depends on, so its outcome is kept."""
+def _find(name: str, override: str | None, path: str) -> Tool | str | None:
+    """The search itself, or why what the user named is no such program. The outcome depends on nothing but the
+    arguments, so it is kept."""
     known = _KNOWN[name]
     if override:
         executable = shutil.which(override, path=path)
         if executable is None:
-            raise ToolMissing(f"{known.variable} must name an executable file: {override!r}")
-        return _probed(name, os.path.abspath(executable), f"environment variable {known.variable}")
+            return f"{known.variable} must name an executable file: {override!r}"
+        try:
+            return _probed(name, os.path.abspath(executable), f"environment variable {known.variable}")
+        except ToolError as error:
+            return f"{known.variable} must name a program that tells its version ({error}): {override!r}"
     wheel = _from_wheel(name)
     if wheel is not None:
         return wheel
-    found = next((hit for hit in (shutil.which(each, path=path) for each in known.executables) if hit), None)
-    return None if found is None else _probed(name, os.path.abspath(found), "PATH")
+    for found in filter(None, (shutil.which(each, path=path) for each in known.executables)):
+        try:
+            return _probed(name, os.path.abspath(found), "PATH")
+        except ToolError as error:
+            logger.warning("%s is passed over, it does not tell its version: %s", found, error)
+    return None
 
 
 def _from_wheel(name: str) -> Tool | None:
@@ -129,14 +145,14 @@ def _from_wheel(name: str) -> Tool | None:
 
 
 def _probed(name: str, executable: str, origin: str) -> Tool:
-    """The tool with the version that it prints; "unknown version" where it prints none."""
+    """The tool with the version that it prints; "unknown version" where it prints none.
+
+    :raises ToolError: it hangs, floods its output or cannot be run
+    """
     lines: list[str] = []
     arguments = _KNOWN[name].version_arguments
     for _ in range(_VERSION_ATTEMPTS):
-        try:
-            done = run_tool([executable, *arguments], timeout_s=_VERSION_TIMEOUT_S, memory_mib=0, check=False)
-        except ToolError:
-            break
+        done = run_tool([executable, *arguments], timeout_s=_VERSION_TIMEOUT_S, memory_mib=0, check=False)
         lines = [line.strip() for line in done.stdout.splitlines() if re.search(r"\d", line)]
         if done.status >= 0:
             break

@@ -46,3 +46,17 @@ def test_version_that_was_killed_is_asked_for_again(tmp_path: Path, monkeypatch:
     found = find_tool("sta")
     assert found is not None
     assert found.version == "2.7.0"
+
+
+def test_program_that_hangs_when_asked_for_its_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("prefixrl.tools.finder._VERSION_TIMEOUT_S", 0.3)
+    tool = tmp_path / "openroad"
+    tool.write_text("#!/bin/sh\nexec sleep 60\n")
+    tool.chmod(0o755)
+    monkeypatch.delenv("OPENROAD_EXE", raising=False)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert find_tool("openroad") is None, "on the PATH it is passed over"
+    monkeypatch.setenv("OPENROAD_EXE", str(tool))
+    for _ in range(2):
+        with pytest.raises(ToolMissing, match=r"OPENROAD_EXE must name a program that tells its version \(.*no end"):
+            find_tool("openroad")
