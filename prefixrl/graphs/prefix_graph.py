@@ -80,12 +80,18 @@ class PrefixGraph:
         above = np.argwhere(np.triu(grid, 1))
         if len(above):
             raise InputError(f"a grid is zero above the diagonal (row = msb, column = lsb), got {_pair(above[0])}")
-        packed = np.packbits(grid.astype(bool), axis=1, bitorder="little")
         ripple = bit_rows.ripple_rows(width)
-        rows = [int.from_bytes(packed[msb].tobytes(), "little") | ripple[msb] for msb in range(width)]
         graph = cls.__new__(cls)
-        graph._set_rows(rows, legalize)
+        graph._set_rows([row | ripple[msb] for msb, row in enumerate(_rows_of(grid.astype(bool)))], legalize)
         return graph
+
+    @classmethod
+    def from_legal_grid(cls, grid: NDArray[Any]) -> PrefixGraph:
+        """The same, unchecked: for grids that the kernels made, which searches read by the million.
+
+        :param grid: [N, N], a legal graph's `grid`
+        """
+        return cls._of_legal_rows(_rows_of(grid))
 
     @classmethod
     def from_bytes(cls, width: int, data: bytes) -> PrefixGraph:
@@ -329,6 +335,13 @@ def check_node(width: int, node: object) -> Node:
     if not 0 <= lsb <= msb < width:
         raise InputError(f"a node needs {width} > msb >= lsb >= 0, got {short_text((msb, lsb))}")
     return msb, lsb
+
+
+def _rows_of(grid: NDArray[Any]) -> list[int]:
+    """The rows of a 0/1 matrix, column i as bit i."""
+    packed = np.packbits(grid, axis=1, bitorder="little")
+    data, length = packed.tobytes(), packed.shape[1]
+    return [int.from_bytes(data[begin : begin + length], "little") for begin in range(0, len(data), length)]
 
 
 def _pair(index: NDArray[Any]) -> Node:

@@ -94,6 +94,7 @@ def test_the_key_is_the_same_on_every_machine() -> None:
 def test_round_trips_through_bytes_grid_nodes_and_pickle(graph: PrefixGraph) -> None:
     assert PrefixGraph.from_bytes(graph.width, graph.to_bytes()) == graph
     assert PrefixGraph.from_grid(graph.grid) == graph
+    assert PrefixGraph.from_legal_grid(graph.grid) == graph
     assert PrefixGraph(graph.width, graph.nodes) == graph
     assert pickle.loads(pickle.dumps(graph)) == graph
     assert len(graph.to_bytes()) == (free_cell_count(graph.width) + 7) // 8

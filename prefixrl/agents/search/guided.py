@@ -173,7 +173,7 @@ class _Agent:
         for place in order:
             grids = graph.grid[None].copy()
             kernels.edit_(grids, table.actions[:, place], self._settings.rule)
-            edited = PrefixGraph.from_grid(grids[0])
+            edited = PrefixGraph.from_legal_grid(grids[0])
             if edited not in taken and not self._judge.knows(edited):
                 break
         return place, edited

@@ -26,4 +26,4 @@ def neighbours(graphs: Sequence[PrefixGraph], rule: str, generator: np.random.Ge
         rule = ("rederive", "keep")[int(generator.integers(2))]
     grids = np.stack([graph.grid for graph in graphs])
     kernels.edit_(grids, random_edits(kernels.masks(grids), generator), rule)
-    return [PrefixGraph.from_grid(grid) for grid in grids]
+    return [PrefixGraph.from_legal_grid(grid) for grid in grids]
