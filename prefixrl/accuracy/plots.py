@@ -1,4 +1,4 @@
-"""The picture of the width study: accuracy over the adder's bits, above the adder's area and delay."""
+"""The picture of the width study: accuracy over the adder's bits, above area and delay of adders and whole units."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefixrl.accuracy.judging import LARGEST_LOSS
-from prefixrl.accuracy.widths import AdderFigures, WidthResult
+from prefixrl.accuracy.widths import AdderFigures, UnitFigures, WidthResult
 from prefixrl.errors import InputError, ToolMissing
 from prefixrl.files import atomic_write
 from prefixrl.formats import Cut
@@ -33,13 +33,19 @@ def check_plot(path: Path) -> None:
 
 
 def plot_widths(
-    path: Path, title: str, reference: float, results: Sequence[WidthResult], adders: Sequence[AdderFigures]
+    path: Path,
+    title: str,
+    reference: float,
+    results: Sequence[WidthResult],
+    adders: Sequence[AdderFigures],
+    units: Sequence[UnitFigures] = (),
 ) -> None:
     """Draw a study of one model.
 
     :param path: PNG or SVG, by its suffix
     :param title: the model
     :param reference: accuracy in FP32
+    :param units: none of them leaves their panel out
     :raises InputError: another suffix
     :raises ToolMissing: matplotlib is not installed
     """
@@ -47,12 +53,15 @@ def plot_widths(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.0, 8.0), dpi=150, layout="constrained")
+    figure = Figure(figsize=(8.0, 11.0 if units else 8.0), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    _draw_accuracy(above, title, reference, results)
-    _draw_adders(below, adders)
-    for axes in (above, below):
+    panels = figure.subplots(3 if units else 2, 1, sharex=True, height_ratios=(3, 2, 2) if units else (3, 2))
+    _draw_accuracy(panels[0], title, reference, results)
+    _draw_adders(panels[1], adders)
+    if units:
+        _draw_units(panels[2], units, list(dict.fromkeys(each.fmt for each in results)))
+    panels[-1].set_xlabel("bits of the adder, for 32 products")
+    for axes in panels:
         axes.grid(True, color="#e6e8eb", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.spines["top"].set_visible(False)
@@ -89,8 +98,7 @@ def _draw_adders(axes: Axes, adders: Sequence[AdderFigures]) -> None:
     area, delay = "#1d3557", "#c1121f"
     label = f"area at {adders[0].delay_ns:.3f} ns"
     axes.plot(widths, [each.area_um2 for each in adders], color=area, marker="s", markersize=3.5, label=label)
-    axes.set_xlabel("bits of the adder, for 32 products")
-    axes.set_ylabel("area (um²)", color=area)
+    axes.set_ylabel("adder: area (um²)", color=area)
     axes.set_ylim(bottom=0)
     other = axes.twinx()
     fastest = [each.fastest_ns for each in adders]
@@ -100,3 +108,20 @@ def _draw_adders(axes: Axes, adders: Sequence[AdderFigures]) -> None:
     other.spines["top"].set_visible(False)
     lines = [*axes.get_lines(), *other.get_lines()]
     axes.legend(lines, [str(line.get_label()) for line in lines], frameon=False, fontsize=9, loc="lower right")
+
+
+def _draw_units(axes: Axes, units: Sequence[UnitFigures], order: Sequence[str]) -> None:
+    """In the formats' colours above: area solid, least delay dotted."""
+    other = axes.twinx()
+    for fmt in dict.fromkeys(each.fmt for each in units):
+        own = [each for each in units if each.fmt == fmt]
+        widths = [each.width for each in own]
+        colour = _COLOURS[order.index(fmt) % len(_COLOURS)]
+        axes.plot(widths, [each.area_um2 for each in own], color=colour, marker="s", markersize=3.5, label=fmt)
+        other.plot(widths, [each.fastest_ns for each in own], color=colour, marker="^", markersize=3.5, linestyle=":")
+    axes.set_ylabel(f"whole unit: area (um²) at {units[0].delay_ns:.3f} ns")
+    axes.set_ylim(bottom=0)
+    other.set_ylabel("whole unit: least delay (ns)")
+    other.set_ylim(bottom=0)
+    other.spines["top"].set_visible(False)
+    axes.legend(frameon=False, fontsize=9, loc="lower right", title="solid: area; dotted: least delay")

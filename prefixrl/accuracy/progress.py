@@ -13,16 +13,16 @@ from prefixrl.files import atomic_write
 
 
 class Progress:
-    """Verdicts by what was judged, each kept as soon as it is known.
+    """Verdicts and other findings by what they are about, each kept as soon as it is known.
 
     :param path: the file, which is read if it is there; None keeps nothing
-    :param setting: what all verdicts have in common: model, samples, seed, versions
+    :param setting: what all findings have in common: model, samples, seed, versions
     :raises InputError: the file is of another setting
     """
 
     def __init__(self, path: Path | None, setting: Mapping[str, Any]) -> None:
         self._path = path
-        self._found: dict[str, Verdict] = {}
+        self._found: dict[str, Any] = {}
         self._header = json.dumps(setting, sort_keys=True)
         if path is not None and path.exists():
             self._read(path)
@@ -36,17 +36,21 @@ class Progress:
         for line in lines[1:]:
             try:
                 row = json.loads(line)
-                self._found[row["key"]] = Verdict(**row["verdict"])
+                self._found[row["key"]] = row["found"]
             except (ValueError, KeyError, TypeError):
                 continue  # the line that was being written when the study was ended
-        rows = [_row(key, verdict) for key, verdict in self._found.items()]
+        rows = [_row(key, found) for key, found in self._found.items()]
         atomic_write(path, "\n".join([self._header, *rows]) + "\n")
 
     def verdict(self, key: Mapping[str, Any], judge: Callable[[], Verdict]) -> Verdict:
         """The verdict on what `key` describes: the one found before, or a new one."""
+        return Verdict(**self.finding(key, lambda: judge().to_json()))
+
+    def finding(self, key: Mapping[str, Any], find: Callable[[], Any]) -> Any:
+        """The same of anything that JSON has."""
         text = json.dumps(key, sort_keys=True)
         if text not in self._found:
-            self._found[text] = judge()
+            self._found[text] = find()
             if self._path is not None:
                 with self._path.open("a") as stream:
                     stream.write(_row(text, self._found[text]) + "\n")
@@ -58,5 +62,5 @@ class Progress:
             self._path.unlink(missing_ok=True)
 
 
-def _row(key: str, verdict: Verdict) -> str:
-    return json.dumps({"key": key, "verdict": verdict.to_json()})
+def _row(key: str, found: Any) -> str:
+    return json.dumps({"key": key, "found": found})

@@ -1,13 +1,13 @@
 """What a narrower adder in a tensor core costs in accuracy and saves in hardware.
 
 Accuracy: every product of a model goes through dot products of 32 terms with an adder of W bits. Hardware: the adder
-of W bits alone, the best of the classical structures as an evaluator sizes them.
+of W bits alone, the best of the classical structures as an evaluator sizes them, and the whole unit around it.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -124,7 +124,7 @@ def adder_figures(
         if evaluation.curve is None:
             raise EvaluationFailed(f"{name} of {width} bits: {evaluation.failure}")
         points[width] += [(point.delay_ns, point.area_um2, name) for point in evaluation.curve.points]
-    common = _SLACK * max(min(each)[0] for each in points.values()) if delay_ns is None else delay_ns
+    common = _common_ns(min(each)[0] for each in points.values()) if delay_ns is None else delay_ns
     return [_figures(width, each, common) for width, each in points.items()]
 
 
@@ -135,3 +135,39 @@ def _figures(width: int, points: Sequence[tuple[float, float, str]], delay_ns: f
         raise InputError(f"an adder of {width} bits takes at least {fastest[0]:.4f} ns, got {delay_ns:g}")
     smallest = min(fitting, key=lambda point: (point[1], point[0]))
     return AdderFigures(width, fastest[0], fastest[1], smallest[2], smallest[1], delay_ns)
+
+
+@dataclass(frozen=True)
+class UnitFigures:
+    """The whole dot product of 32 terms around an adder of one width.
+
+    :param fmt: of the operands
+    :param fastest_ns: its least delay
+    :param area_um2: its least area at the common delay
+    :param delay_ns: the common delay
+    """
+
+    fmt: str
+    width: int
+    fastest_ns: float
+    area_um2: float
+    delay_ns: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"format": self.fmt, **{name: value for name, value in asdict(self).items() if name != "fmt"}}
+
+
+def unit_figures(curves: Mapping[tuple[str, int], Sequence[tuple[float, float]]]) -> list[UnitFigures]:
+    """What units take at one delay for all of them: a tenth more than the slowest one's least.
+
+    :param curves: (format, width) -> (ns, um2) of the unit's netlists, by rising delay
+    """
+    common = _common_ns(curve[0][0] for curve in curves.values())
+    return [
+        UnitFigures(fmt, width, curve[0][0], min(area for delay, area in curve if delay <= common), common)
+        for (fmt, width), curve in curves.items()
+    ]
+
+
+def _common_ns(fastest: Iterable[float]) -> float:
+    return _SLACK * max(fastest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,10 @@ from prefixrl.errors import InputError
 from prefixrl.hints import near_miss
 
 if TYPE_CHECKING:
+    from prefixrl.accuracy.progress import Progress
     from prefixrl.accuracy.study import FormatResult
-    from prefixrl.accuracy.widths import AdderFigures, WidthResult
+    from prefixrl.accuracy.widths import AdderFigures, UnitFigures, WidthResult
+    from prefixrl.synthesis.pdk import Pdk
 
 EXAMPLE = "Example: prefixrl accuracy formats --model g2p; prefixrl accuracy widths --format e4m3 --width 12 --width 16"
 
@@ -135,6 +138,12 @@ def widths_command(
     scaling: Annotated[str, typer.Option("--scaling", help="static or dynamic.")] = "static",
     samples: SamplesOption = None,
     seed: SeedOption = 0,
+    unit: Annotated[
+        bool, typer.Option("--unit", help="The whole tc_dot of 32 products beside its adder: half a minute each.")
+    ] = False,
+    unit_format: Annotated[
+        list[str] | None, typer.Option("--unit-format", help="Of those, only these formats; repeatable.")
+    ] = None,
     pdk: PdkOption = None,
     effort: EffortOption = "full",
     out: OutOption = None,
@@ -157,34 +166,39 @@ def widths_command(
     if out is not None:
         check_plot(out / "widths.png")
         check_folder(out, ["widths.json", "widths.png"])
-    check_study(format or STUDIED_FORMATS, widths, Scaling(scaling))
-    adders = _adders(widths, library.load(pdk), effort)
+    formats = format or list(STUDIED_FORMATS)
+    check_study(formats, widths, Scaling(scaling))
+    unit_formats = _checked("format of a unit", unit_format, formats) if unit or unit_format else []
+    kit = library.load(pdk)
+    adders = _adders(widths, kit, effort)
     loaded = load_model(model, samples, seed)
     judge = Judge(loaded)
     made = {**provenance(seed), **model_document(loaded, judge.reference_accuracy)}
     progress = Progress(None if out is None else out / "widths.unfinished", made)
     results = []
-    for result in study_widths(loaded, judge, format or STUDIED_FORMATS, widths, cuts, Scaling(scaling), progress):
+    for result in study_widths(loaded, judge, formats, widths, cuts, Scaling(scaling), progress):
         results.append(result)
         _progress(f"{result.fmt} {result.cut.value} {result.width or 'exact'}: {result.verdict.accuracy:.1%}")
+    units = _units(unit_formats, widths, kit, progress)
     document = {
         "command": ["prefixrl", *sys.argv[1:]],
         **made,
         "scaling": scaling,
         "results": [each.to_json() for each in results],
-        "pdk": library.load(pdk).name,
+        "pdk": kit.name,
         "evaluator": f"native {effort}",
         "adders": [each.to_json() for each in adders],
+        "units": [each.to_json() for each in units],
     }
     if out is not None:
         write_study(out / "widths.json", document)
-        plot_widths(out / "widths.png", loaded.title, judge.reference_accuracy, results, adders)
+        plot_widths(out / "widths.png", loaded.title, judge.reference_accuracy, results, adders, units)
         progress.finish()
         _progress(f"wrote {out / 'widths.json'} and {out / 'widths.png'}")
     if json:
         print_json(document)
     else:
-        _print_widths(loaded.title, judge.reference_accuracy, results, adders)
+        _print_widths(loaded.title, judge.reference_accuracy, results, adders, units)
 
 
 def _adders(widths: Sequence[int], kit: Any, effort: str) -> list[AdderFigures]:
@@ -197,7 +211,27 @@ def _adders(widths: Sequence[int], kit: Any, effort: str) -> list[AdderFigures]:
     return adder_figures(widths, lambda circuits: evaluate_circuits(circuits, spec, constraints, PoolOptions()))
 
 
-def _print_widths(title: str, reference: float, results: Sequence[WidthResult], adders: Sequence[AdderFigures]) -> None:
+def _units(formats: Sequence[str], widths: Sequence[int], kit: Pdk, progress: Progress) -> list[UnitFigures]:
+    from prefixrl.accuracy.tensor_core import TERMS
+    from prefixrl.accuracy.widths import unit_figures
+    from prefixrl.units.width_curves import tensor_core_curve
+
+    curves = {}
+    for fmt in formats:
+        for width in widths:
+            key = {"unit": "tc_dot", "format": fmt, "width": width, "pdk": kit.content_hash}
+            curves[fmt, width] = progress.finding(key, functools.partial(tensor_core_curve, fmt, width, TERMS, kit))
+            _progress(f"tc_dot {fmt}, {width} bits: least delay {curves[fmt, width][0][0]:.4f} ns")
+    return unit_figures(curves) if curves else []
+
+
+def _print_widths(
+    title: str,
+    reference: float,
+    results: Sequence[WidthResult],
+    adders: Sequence[AdderFigures],
+    units: Sequence[UnitFigures],
+) -> None:
     from rich.table import Table
 
     console = output_console()
@@ -208,10 +242,15 @@ def _print_widths(title: str, reference: float, results: Sequence[WidthResult], 
         table.add_column(heading, justify="right")
     for fmt, cut in runs:
         table.add_column(fmt if cut.value == "toward-zero" else f"{fmt} floor", justify="right")
+    whole = list(dict.fromkeys(each.fmt for each in units))
+    for fmt in whole:
+        table.add_column(f"{fmt} unit, um2 at {units[0].delay_ns:.2f} ns", justify="right")
+    areas = {(each.fmt, each.width): each.area_um2 for each in units}
     found = {(each.fmt, each.cut, each.width): each.verdict for each in results}
     for adder in adders:
         cells = [found[fmt, cut, adder.width] for fmt, cut in runs]
         shown = [f"{100 * each.accuracy:.1f} {_mark(each.passed)}" for each in cells]
+        shown += [f"{areas[fmt, adder.width]:.0f}" for fmt in whole]
         table.add_row(str(adder.width), f"{adder.fastest_ns:.4f}", f"{adder.area_um2:.1f}", *shown)
     exact = [found.get((fmt, cut, None)) for fmt, cut in runs]
     table.add_row("exact", "", "", *("" if each is None else f"{100 * each.accuracy:.1f}" for each in exact))

@@ -152,9 +152,25 @@ def test_a_width_study_is_written_once(tmp_path: Path, capsys: pytest.CaptureFix
     assert "never written over another" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@needs_g2p
+def test_a_width_study_with_whole_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "study"
+    command = ["accuracy", "widths", "--format", "e2m1", "--format", "e3m2", "--width", "9", "--width", "24"]
+    command += ["--effort", "fast", "--samples", "5", "--unit", "--unit-format", "e2m1", "--out", str(out), "--json"]
+    assert run(command) == 0
+    narrow, wide = json.loads(capsys.readouterr().out)["units"]
+    assert (narrow["format"], narrow["width"], wide["width"]) == ("e2m1", 9, 24)
+    assert narrow["delay_ns"] == wide["delay_ns"]
+    assert 2 * narrow["area_um2"] < 1.8 * wide["area_um2"]
+    assert narrow["fastest_ns"] < wide["fastest_ns"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        "accuracy widths --format e4m3 --unit-format e5m2",
         "accuracy formats --scaling flor",
         "accuracy formats --format e3m4",
         "accuracy formats --model resnet",

@@ -163,6 +163,8 @@ def test_a_study_that_was_ended_goes_on(tmp_path: Path) -> None:
     assert len(made) == len(wanted) - 3
     with pytest.raises(InputError, match="unfinished study of another model"):
         Progress(path, {"seed": 1})
+    assert progress.finding({"unit": 1}, lambda: [[0.5, 2.0]]) == [[0.5, 2.0]]
+    assert Progress(path, {"seed": 0}).finding({"unit": 1}, lambda: []) == [[0.5, 2.0]]
     progress.finish()
     assert not path.exists()
 

@@ -14,6 +14,7 @@ from prefixrl.units.parameters import Parameters
 from prefixrl.units.registry import UNITS, Built, build_unit
 from prefixrl.units.report import GROUPS, Comparison, document
 from prefixrl.units.task import Task, job_text, task_of
+from prefixrl.units.width_curves import tensor_core_curve
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,13 @@ def test_lanes_are_exchanged_together(pdk: Pdk) -> None:
     assert len(unit.netlist.gates) == len(frame.gates) + unit.adder_gates
     plain = with_operator(frame, pdk)
     assert [port.name for port in plain.netlist.outputs] == [port.name for port in unit.netlist.outputs]
+
+
+def test_a_wider_adder_makes_a_larger_dot_product(pdk: Pdk) -> None:
+    narrow, wide = (tensor_core_curve("e2m1", width, 2, pdk) for width in (6, 16))
+    assert narrow == sorted(narrow)
+    assert narrow[0][0] < wide[0][0]
+    assert narrow[-1][1] < 0.8 * wide[-1][1]
 
 
 def test_comparison_of_a_small_unit(pdk: Pdk) -> None:
