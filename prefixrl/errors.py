@@ -22,6 +22,10 @@ class ToolMissing(InputError):
     """An external program is needed and was not found; the message says how to get it."""
 
 
+class PdkMissing(InputError):
+    """The files of a PDK that was asked for by name are not on this machine; the message says how to get them."""
+
+
 class EvaluationFailed(PrefixrlError):
     """One circuit could not be evaluated; `reason` is what is recorded as its result.
 

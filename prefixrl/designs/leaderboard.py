@@ -11,7 +11,7 @@ from prefixrl.designs.front import FrontPoint, front_of, hypervolume, merged_cla
 from prefixrl.designs.front_files import FrontFile, read_front
 from prefixrl.designs.maker import Maker, classical_curves
 from prefixrl.designs.published import Provenance, provenance, published_names, published_path
-from prefixrl.errors import PrefixrlError
+from prefixrl.errors import PdkMissing, PrefixrlError
 
 HYPERVOLUME_TOLERANCE = 1e-9
 _KEPT_COMPLAINTS = 5
@@ -50,6 +50,7 @@ class Verification:
     :param complaints: what is wrong, one line each; empty for a front that holds
     :param saved_mean_percent: area saved against the classical structures, evaluated now, over all steps in mean
     :param saved_most_percent: at the best delay
+    :param skipped: why this machine could not verify it, in one line; None where it could
     """
 
     name: str
@@ -59,11 +60,12 @@ class Verification:
     complaints: list[str] = field(default_factory=list)
     saved_mean_percent: float | None = None
     saved_most_percent: float | None = None
+    skipped: str | None = None
 
     @property
     def holds(self) -> bool:
         """Whether everything that the file says is so."""
-        return not self.complaints and self.reproduced == self.proven == self.points
+        return self.skipped is None and not self.complaints and self.reproduced == self.proven == self.points
 
 
 def rows(names: Sequence[str] = ()) -> list[Row]:
@@ -96,12 +98,17 @@ def verify(name: str, progress: Callable[[str], None] = lambda _: None) -> Verif
     """Read a published front, evaluate every design again, make every netlist again and prove it.
 
     :param progress: told what is being done
-    :raises InputError: an unknown name, a file that is no front, or a library that is not here
+    :raises InputError: an unknown name, or a file that is no front
     """
     file = read_front(published_path(name) / "front.json")
     result = Verification(name, len(file.points))
     _check_front(file, result)
-    with Maker(file.context) as maker:
+    try:
+        maker = Maker(file.context)
+    except PdkMissing as error:
+        result.skipped = str(error)
+        return result
+    with maker:
         progress(f"{name}: evaluating {len({point.graph for point in file.points})} graphs again")
         known = maker.with_recipes(file.points, trust=False)
         for stated, point in zip(file.points, known, strict=True):

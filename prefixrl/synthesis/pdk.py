@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from prefixrl.circuits.cells import CellLibrary
-from prefixrl.errors import InputError
+from prefixrl.errors import InputError, PdkMissing
 from prefixrl.files import atomic_write, is_file
 from prefixrl.hints import near_miss
 from prefixrl.paths import cache_folder
@@ -245,7 +245,7 @@ def _from_description(
     status = find_pdk(description, corner)
     if status.found is None:
         where = "; ".join(status.looked_for)
-        raise InputError(
+        raise PdkMissing(
             f"the files of this PDK are missing ({description.how_to_get}; looked for in {where}): {description.name!r}"
         )
     found = status.found

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from page_samples import make_run
 
+from prefixrl.cli.main import run
 from prefixrl.designs import published as published_module
 from prefixrl.designs.leaderboard import few, rows, verify
 
@@ -57,3 +58,19 @@ def test_what_was_tampered_with_does_not_hold(published: Path, what: str) -> Non
 def test_long_lists_are_cut() -> None:
     assert few(["a"] * 3) == ["a"] * 3
     assert few(list("abcdefgh"))[-1] == "and 3 more"
+
+
+def test_a_front_of_a_library_that_is_not_here_is_passed_over(
+    published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = published.parent.parent / "sky130hd-adder8" / "front.json"
+    other.parent.mkdir()
+    other.write_text(json.dumps({**json.loads(published.read_text()), "pdk": "sky130hd", "classical": {}}))
+    for variable in ("PDK_ROOT", "ORFS_ROOT", "FLOW_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run(["leaderboard", "--verify"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("adder8 holds") for line in lines)
+    assert any(line.startswith("sky130hd-adder8 is not verified: the files of this PDK are missing") for line in lines)
+    assert run(["leaderboard", "sky130hd-adder8", "--verify"]) == 1
