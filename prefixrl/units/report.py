@@ -33,6 +33,8 @@ RELAXATIONS = (1.0, 1.03, 1.1, 1.25)
 _POLARITIES = ("area", "speed")
 # Graphs that are looked at more closely, at every clock.
 _LEADING = 3
+# Mapping a unit of so many gates together with its adder takes a second or two.
+_SMALL_GATES = 2000
 # Below this part of the critical path and of the area an adder decides little.
 CRITICAL_SHARE = 0.15
 
@@ -128,13 +130,15 @@ class Comparison:
         self._add(group, Measured(as_it_is(self._frame(name, whole, True)), self.pdk, f"{label} {MERGED}"))
 
     def _promising(self, group: str) -> list[str]:
-        """The fastest and the smallest of a group."""
+        """The fastest and the smallest of a group; of a small unit the smallest at every clock as well."""
         found = self.groups[group]
         if not found:
             return []
-        fastest = min(found, key=lambda each: each.fastest_ns).label
-        smallest = min(found, key=lambda each: each.smallest_um2).label
-        return list(dict.fromkeys((fastest, smallest)))
+        fastest = min(found, key=lambda each: each.fastest_ns)
+        kept = [fastest, min(found, key=lambda each: each.smallest_um2)]
+        if len(fastest.unit.netlist.gates) <= _SMALL_GATES:
+            kept += [best[0] for clock in self._clocks(fastest.fastest_ns) if (best := self.best(group, clock))]
+        return list(dict.fromkeys(each.label for each in kept))
 
     def _frame(self, name: str, plan: PrefixPlan, whole: bool) -> Frame:
         self._say(f"mapping {self.built.unit.name}, other adders {name}{', as a whole' if whole else ''}")
@@ -176,7 +180,10 @@ class Comparison:
 
     def clocks(self) -> list[float]:
         """The clocks that are looked at unless others are asked for."""
-        return [round(self.fastest_ns * factor + 5e-5, 4) for factor in RELAXATIONS]
+        return self._clocks(self.fastest_ns)
+
+    def _clocks(self, fastest_ns: float) -> list[float]:
+        return [round(fastest_ns * factor + 5e-5, 4) for factor in RELAXATIONS]
 
     def best(self, group: str, clock_ns: float, bounded: bool = False) -> tuple[Measured, Point] | None:
         """The smallest variant of a group that is fast enough.
