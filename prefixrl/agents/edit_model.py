@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from prefixrl.agents.search_sections import GuidedConfig
-from prefixrl.errors import PrefixrlError
+from prefixrl.errors import InputError, PrefixrlError
 
 CHANGE_SCALE = 0.05
 """Changes of log area are a few hundredths; the network's outputs are of order one."""
@@ -97,6 +99,21 @@ class EditModel:
         self._changes[self.examples] = after - before
         self._curves[self.examples] = after
         self.examples += 1
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The ensemble's tensors by name, copied. Inputs are normalised by what a job sees itself, so those of one
+        width serve at another."""
+        return {name: tensor.numpy().copy() for name, tensor in self._network.state_dict().items()}
+
+    def begin_with(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Begin with an ensemble that learned elsewhere.
+
+        :raises InputError: it takes other inputs
+        """
+        try:
+            self._network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
+        except RuntimeError as error:
+            raise InputError(f"the ensemble must be of this version's shape: {str(error).splitlines()[-1]}") from None
 
     def predict(self, rows: Floats) -> Floats:
         """Changes of log area, [H, R, K], of edits [R, D]."""

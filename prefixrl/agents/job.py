@@ -53,6 +53,9 @@ class JobConfig(Section):
     start_from: list[str] = Field(
         default=[], description="fronts whose graphs are evaluated first: run directories, front.json, published:NAME"
     )
+    network_from: str | None = Field(
+        default=None, description="run directory whose network learning begins with, of any width; null: a new one"
+    )
     pdk: PdkConfig = Field(default_factory=PdkConfig, description="cell library; a text is its name or Liberty file")
     evaluator: EvaluatorConfig = Field(default_factory=EvaluatorConfig)
     constraints: ConstraintsConfig = Field(default_factory=ConstraintsConfig)

@@ -17,12 +17,9 @@ from prefixrl.agents.qlearning import QLearner
 from prefixrl.agents.replay import ReplayBuffer
 from prefixrl.agents.rollout import RolloutState
 from prefixrl.agents.session import JobSession
+from prefixrl.agents.transfer import NETWORK_KEYS
 
-SAME_KEYS = (
-    *("method", "circuit", "agent.channels", "agent.blocks", "agent.kernel_size", "agent.norm"),
-    *("agent.condition_on_weight", "agent.coordinate_planes", "agent.timing_planes"),
-    *("agent.axial_context", "environment.environments"),
-)
+SAME_KEYS = (*("method", "circuit", *NETWORK_KEYS, "environment.environments"),)
 """What a checkpoint and the job that goes on with it must agree on."""
 
 
@@ -38,6 +35,8 @@ class Learning:
         torch.set_num_threads(config.agent.threads)
         self.session, self.config, self.agent, self.sampling = session, config, config.agent, sampling
         self.learner = QLearner(config.agent, config.seed)
+        if session.given_network is not None:
+            self.learner.begin_with(session.given_network)
         self.replay = ReplayBuffer(config.circuit.width, config.agent.replay_capacity, session.scale)
         self.update_debt = 0.0
 

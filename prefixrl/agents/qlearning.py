@@ -116,6 +116,11 @@ class QLearner:
         """Take the online network's tensors from another learner of the same networks."""
         self.online.load_state_dict(_tensors(arrays))
 
+    def begin_with(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Begin with a network that learned elsewhere; the target network is the same."""
+        self.load_weights(arrays)
+        self.target.load_state_dict(self.online.state_dict())
+
     def state(self) -> tuple[dict[str, Any], dict[str, dict[str, NDArray[Any]]]]:
         """What a checkpoint keeps: plain JSON, and arrays by part and name."""
         optimizer = {

@@ -25,6 +25,7 @@ from prefixrl.agents.job import JobConfig, apply_overrides, load_job
 from prefixrl.agents.live import AreaAtDelay, LiveView, Snapshot
 from prefixrl.agents.setting import design_context, load_setting, resolved
 from prefixrl.agents.status import StatusFile
+from prefixrl.agents.transfer import given_network, read_given, write_given
 from prefixrl.circuits import Circuit
 from prefixrl.designs import Design, DesignStore, FrontPoint, RunDirectory, reference_point
 from prefixrl.designs.front import merged_classical_front
@@ -114,6 +115,7 @@ class JobSession:
         self._pdk, self._constraints = setting
         self.nothing_left = False
         self.inherited = read_inherited(run.path)
+        self.given_network = read_given(run.path)
         self._recording = CLASSICAL
         self._recorded: set[str] | None = None
         self._last_new_step = 0
@@ -134,13 +136,14 @@ class JobSession:
         """A new job in a new directory; everything that can be refused is, before anything is written.
 
         :param pool_maker: makes the workers in place of the pool that the job names
-        :raises InputError: a bad width, structure, front, PDK, evaluator or library; a directory that is not empty
+        :raises InputError: a bad width, structure, front, network, PDK, evaluator or library; a directory in use
         """
         width = check_width(config.circuit.width)
         for name in (*config.environment.starts, *config.search.starts):
             structure(name, width)
         Circuit(config.circuit.kind, structure("sklansky", width), config.circuit.carry_in, config.circuit.carry_out)
         inherited = inherited_graphs(config.start_from, width, config.circuit.kind)
+        network = given_network(config)
         pdk, constraints = load_setting(config)
         context = design_context(config, pdk, constraints)
         require_pool(config.evaluator.pool)
@@ -148,6 +151,7 @@ class JobSession:
         config = resolved(config, pdk, constraints, context.evaluator_version)
         run = RunDirectory.create(out, config.to_yaml())
         write_inherited(run.path, inherited)
+        write_given(run.path, network)
         return cls(config, run, DesignStore.create(run.store_path, context), (pdk, constraints), view, pool_maker)
 
     @classmethod

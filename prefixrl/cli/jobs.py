@@ -46,6 +46,10 @@ class JobOptions:
         list[str] | None,
         typer.Option("--start-from", help="Begin with the front of a run or published:NAME; repeatable."),
     ] = None
+    network_from: Annotated[
+        Path | None,
+        typer.Option("--network-from", help="Begin with the network of a run, of this width or another."),
+    ] = None
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key.sub=value, any key of the job; repeatable.")
     ] = None
@@ -84,7 +88,13 @@ class JobOptions:
         from prefixrl.agents.job import AGENTS, BASELINES, load_job
         from prefixrl.designs import RunDirectory
 
-        stated = {"--preset": self.preset, "--config": self.config, "--out": self.out, "--start-from": self.start_from}
+        stated = {
+            "--preset": self.preset,
+            "--config": self.config,
+            "--out": self.out,
+            "--start-from": self.start_from,
+            "--network-from": self.network_from,
+        }
         for option, value in stated.items():
             if value is not None:
                 rule = "a resumed job has its own description and directory"
@@ -237,6 +247,7 @@ def job_overrides(
         "budget.time_s": None if problem.time is None else parse_duration(problem.time),
         "seed": problem.seed,
         "start_from": job.start_from or None,
+        "network_from": None if job.network_from is None else str(job.network_from),
     }
     given = {key: value for key, value in stated.items() if value is not None}
     # JSON is YAML in one line, whatever stands in a name.

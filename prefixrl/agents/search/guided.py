@@ -24,6 +24,7 @@ from prefixrl.agents.search.front_gap import gap
 from prefixrl.agents.search.judge import Curve, Judge
 from prefixrl.agents.search.starts import FrontStarts
 from prefixrl.agents.search_sections import GuidedConfig, SearchConfig
+from prefixrl.agents.transfer import EDIT_MODEL
 from prefixrl.graphs import PrefixGraph, action_count, kernels
 from prefixrl.graphs.edit_features import EDIT_FEATURES, GRAPH_FEATURES, EditTable, describe_edits
 from prefixrl.synthesis.curve import AreaDelayCurve
@@ -50,6 +51,16 @@ def guided(judge: Judge, config: SearchConfig, generator: np.random.Generator) -
     settings = config.guided
     starts = FrontStarts(judge, config.starts, generator)
     agent = _Agent(judge, settings, generator)
+    try:
+        _walk(judge, settings, generator, starts, agent)
+    finally:
+        agent.save()
+
+
+def _walk(
+    judge: Judge, settings: GuidedConfig, generator: np.random.Generator, starts: FrontStarts, agent: _Agent
+) -> None:
+    """The loop, until the budget is used."""
     chains = [_begin(judge, starts) for _ in range(settings.chains)]
     while True:
         heat = 2.0 ** (judge.session.idle_steps / (REHEAT_STEPS * settings.chains))
@@ -112,6 +123,16 @@ class _Agent:
         self._tables = _Tables(settings.rule, judge.width)
         inputs = 2 * len(GRAPH_FEATURES) + len(EDIT_FEATURES) + settings.delays
         self._model = EditModel(inputs, settings, generator)
+        if judge.session.given_network is not None:
+            self._model.begin_with(judge.session.given_network)
+
+    def save(self) -> None:
+        """Keep the model in the run, for jobs that begin with it (`transfer`)."""
+        from prefixrl.agents.checkpoint import save_checkpoint
+
+        session = self._judge.session
+        state = {"job": session.config.model_dump(mode="json"), "examples": self._model.examples}
+        save_checkpoint(session.run.checkpoints, session.steps, state, {EDIT_MODEL: self._model.arrays()}, keep=1)
 
     def propose(self, chains: Sequence[_Chain]) -> list[_Proposal]:
         """One edit of each chain: the most promising one that is not evaluated yet, or, now and then, any."""
