@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from prefixrl.circuits import Circuit
+from prefixrl.circuits.adder_network import adder_arrays
 from prefixrl.circuits.generator import logic_network
 from prefixrl.circuits.identifiers import check_identifier
 from prefixrl.circuits.mapping import MAPPING_VERSION
@@ -85,6 +86,7 @@ class NativeEvaluator:
         self.library = native_library_of(pdk)
         self._mapper = Mapper(cells, self.library)
         self._special = _special(self.library)
+        self._around: tuple[tuple[object, ...], Surroundings] | None = None
 
     @property
     def version(self) -> str:
@@ -97,7 +99,7 @@ class NativeEvaluator:
 
         :raises EvaluationFailed: no netlist keeps the limits on load, fanout and transition
         """
-        around = surroundings(self.library, self.pdk.name, circuit, constraints)
+        around = self._surroundings(circuit, constraints)
         points = []
         for number, walk in enumerate(EFFORTS[self.effort]):
             curve, _ = self._walk(circuit, walk, around, walk.plan.steps)
@@ -121,7 +123,7 @@ class NativeEvaluator:
         """
         check_identifier(module)
         walk, step = _parse(point.recipe)
-        around = surroundings(self.library, self.pdk.name, circuit, constraints)
+        around = self._surroundings(circuit, constraints)
         curve, net = self._walk(circuit, walk, around, step)
         found = (round(float(curve[step, DELAY]), 6), round(float(curve[step, AREA]), 6))
         if found != (point.delay_ns, point.area_um2):
@@ -140,8 +142,7 @@ class NativeEvaluator:
         return self._mapper.map(logic_network(circuit), walk.polarity, _room(circuit), walk.annealing, False)[0]
 
     def _walk(self, circuit: Circuit, walk: Walk, around: Surroundings, last: int) -> tuple[np.ndarray, Net]:
-        placed = self._rc is not None
-        net, halves = self._mapper.map(logic_network(circuit), walk.polarity, _room(circuit), walk.annealing, placed)
+        net, halves = self._mapped(circuit, walk)
         if circuit.kind != "adder":
             halves = halves[:0]
         tables = self.library.tables
@@ -150,6 +151,23 @@ class NativeEvaluator:
         curve = np.zeros((walk.plan.steps + 1, 3))
         sweep(tables, net, around, room_for(net), halves, self._special, walk.plan, curve, last)
         return curve, net
+
+    def _surroundings(self, circuit: Circuit, constraints: Constraints) -> Surroundings:
+        """See `timer.surroundings`; those used last are kept, and nobody writes to them."""
+        key = (circuit.kind, circuit.width, circuit.carry_in, circuit.carry_out, constraints)
+        kept = self._around
+        if kept is None or kept[0] != key:
+            kept = self._around = (key, surroundings(self.library, self.pdk.name, circuit, constraints))
+        return kept[1]
+
+    def _mapped(self, circuit: Circuit, walk: Walk) -> tuple[Net, np.ndarray]:
+        """See `Mapper.map`."""
+        if circuit.kind == "adder" and self._rc is None:
+            arrays = adder_arrays(circuit)
+            nowhere = np.zeros(len(arrays.types))
+            return self._mapper.map_arrays(arrays, nowhere, walk.polarity, _room(circuit), walk.annealing)
+        network = logic_network(circuit)
+        return self._mapper.map(network, walk.polarity, _room(circuit), walk.annealing, self._rc is not None)
 
     def close(self) -> None:
         """Nothing is kept alive."""

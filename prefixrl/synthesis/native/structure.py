@@ -91,13 +91,21 @@ class Mapper:
         :param sweeps: see `choose_forms`
         :param placed: whether it is asked in which column a gate stands
         """
-        arrays = network.arrays()
-        forms = choose_forms(arrays, self.forms, polarity, sweeps)
         columns = _columns(network) if placed else np.zeros(len(network))
+        return self.map_arrays(network.arrays(), columns, polarity, room, sweeps)
+
+    def map_arrays(
+        self, arrays: NetworkArrays, columns: np.ndarray, polarity: str, room: int, sweeps: int = ANNEALING_SWEEPS
+    ) -> tuple[Net, np.ndarray]:
+        """As `map`, of a network that is arrays already.
+
+        :param columns: float64 [V] where the nodes stand
+        """
+        forms = choose_forms(arrays, self.forms, polarity, sweeps)
         inputs = int(np.count_nonzero(arrays.types == INPUT))
-        capacity = inputs + (len(network) + len(network.outputs)) * (self._widest + 1)
-        draft = empty_net(inputs, len(network.outputs), capacity)
-        made = np.full((len(network), 2), -1, dtype=np.int32)
+        capacity = inputs + (len(arrays.types) + len(arrays.outputs)) * (self._widest + 1)
+        draft = empty_net(inputs, len(arrays.outputs), capacity)
+        made = np.full((len(arrays.types), 2), -1, dtype=np.int32)
         chosen = Network(arrays.types, arrays.operands, forms, columns, arrays.outputs)
         used = used_nodes(forms, arrays.operands, arrays.outputs, self._needs)
         emit(chosen, used, self._needs, self._outputs, self._templates, draft, made)
