@@ -100,6 +100,13 @@ def _oai21(builder: Builder, operands: tuple[str, ...], net: str) -> None:
         builder.build("NAND2", (g, builder.build("OR2", (p, h), builder.inner(net, "_o"))), net)
 
 
+def _aoi22(builder: Builder, operands: tuple[str, ...], net: str) -> None:
+    x, y, p, h = operands
+    both = builder.build("NAND2", (x, y), builder.inner(net, "_g"))
+    passed = builder.build("NAND2", (p, h), builder.inner(net, "_a"))
+    builder.build("AND2", (both, passed), net)
+
+
 def _xor2(builder: Builder, operands: tuple[str, ...], net: str) -> None:
     if builder.has("XNOR2"):
         _inverted("XNOR2")(builder, operands, net)
@@ -129,6 +136,7 @@ _COMPOSITIONS: dict[str, Recipe] = {
     "OAI21": _oai21,
     "AO21": _inverted("AOI21"),
     "OA21": _inverted("OAI21"),
+    "AOI22": _aoi22,
     "XOR2": _xor2,
     "XNOR2": _xnor2,
 }

@@ -2,7 +2,8 @@
 
 Operand order of the roles (the mapper speaks in these, the cell's own pins are found by permutation):
 INV(x) BUF(x) NAND2(x, y) NOR2(x, y) AND2(x, y) OR2(x, y) XOR2(x, y) XNOR2(x, y), AOI21(g, p, h) = !(g | p & h),
-OAI21(g, p, h) = !(g & (p | h)), AO21 and OA21 likewise without the inversion, ZERO() and ONE().
+OAI21(g, p, h) = !(g & (p | h)), AO21 and OA21 likewise without the inversion, AOI22(x, y, p, h) = !(x & y | p & h),
+ZERO() and ONE().
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ ROLE_FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "OAI21": (("g", "p", "h"), "!(g & (p | h))"),
     "AO21": (("g", "p", "h"), "g | (p & h)"),
     "OA21": (("g", "p", "h"), "g & (p | h)"),
+    "AOI22": (("x", "y", "p", "h"), "!((x & y) | (p & h))"),
 }
 
 

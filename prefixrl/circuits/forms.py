@@ -1,7 +1,8 @@
 """Forms: the ways to build one node of a logic network from gates, by the polarity of what goes in and comes out.
 
 A form needs its operands true or inverted (or in any polarity, where XOR/XNOR absorb it) and delivers the node true or
-inverted; what else is needed of the signal takes an inverter, shared by all who need it. The paper's netlists use the
+inverted; what else is needed of the signal takes an inverter, shared by all who need it. An operand that a form does
+without need not be built at all: where no reader's form uses it, it costs nothing. The paper's netlists use the
 two alternating forms of every node (AOI21/NAND2 on true operands, OAI21/NOR2 on inverted ones); the others cost less
 area in some places.
 """
@@ -10,16 +11,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefixrl.circuits.logic import AND, AO, HALF, INPUT, OR, XOR
+from prefixrl.circuits.logic import AND, AO, CARRY, HALF, INPUT, OR, XOR
 
-TRUE, INVERTED, ANY = 0, 1, 2
+TRUE, INVERTED, ANY, UNUSED = range(4)
 
 
 @dataclass(frozen=True)
 class Form:
     """One way to build a node.
 
-    :param needs: polarity that each operand is needed in: TRUE, INVERTED or ANY
+    :param needs: polarity that each operand is needed in: TRUE, INVERTED, ANY or UNUSED
     :param output: polarity that it delivers
     :param gates: roles of the gates in the order of construction; `mapping` knows how they are joined
     :param alternating: one of the two forms of the paper's netlists
@@ -32,7 +33,7 @@ class Form:
     alternating: bool = False
 
 
-_T, _I, _X = TRUE, INVERTED, ANY
+_T, _I, _X, _N = TRUE, INVERTED, ANY, UNUSED
 
 FORMS: dict[int, tuple[Form, ...]] = {
     INPUT: (Form("input", (), _T, (), alternating=True),),
@@ -65,7 +66,11 @@ FORMS: dict[int, tuple[Form, ...]] = {
         Form("aoi", (_I, _I, _T), _T, ("AOI21",), alternating=True),
         Form("nor_nor", (_T, _T, _T), _T, ("NOR2", "NOR2")),
         Form("nand_nand", (_I, _I, _I), _I, ("NAND2", "NAND2")),
-        Form("xor", (_X, _X, _X), _T, ("XOR2",)),
-        Form("xnor", (_X, _X, _X), _I, ("XNOR2",)),
+        Form("xor", (_X, _X, _N), _T, ("XOR2",)),
+        Form("xnor", (_X, _X, _N), _I, ("XNOR2",)),
     ),
 }
+# The carry out of one bit straight from its operand bits: !(x y + p h). It takes h true, as `aoi` does, but no g, which
+# true would cost an AND2 or an inverter. Its dual, !((x + y) (p' + h)), would not bear a p that is an OR, which
+# `native` may make of it.
+FORMS[CARRY] = (*FORMS[AO], Form("aoi22", (_N, _T, _T), _I, ("AOI22",)))

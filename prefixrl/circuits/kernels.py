@@ -1,7 +1,8 @@
 """Compiled local search over the forms of a logic network.
 
 Letters: V nodes, K forms. A node's cost is the area of its form, plus an inverter where somebody needs the polarity
-that the form does not deliver; `demand[v, polarity]` counts who needs node v in which polarity.
+that the form does not deliver; `demand[v, polarity]` counts who needs node v in which polarity, and `demand[v, 2]` who
+takes it in either. What nobody needs at all costs nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 
 import numpy as np
 
+from prefixrl.circuits.forms import ANY, UNUSED
 from prefixrl.circuits.logic import HALF, INPUT, XOR
 from prefixrl.compiling import compiled, inlined
 
@@ -23,7 +25,18 @@ def _node_cost(node, forms, demand, outputs, areas, inverter_costs):
     form = forms[node]
     if demand[node, 1 - outputs[form]] > 0:
         return areas[form] + inverter_costs[node]
+    if demand[node, outputs[form]] + demand[node, ANY] == 0:
+        return 0.0
     return areas[form]
+
+
+@inlined
+def _count(demand, literal, need, change):
+    """Note that a literal is needed by one reader more, or less."""
+    if need < ANY:
+        demand[literal >> 1, need ^ (literal & 1)] += change
+    elif need == ANY:
+        demand[literal >> 1, ANY] += change
 
 
 @inlined
@@ -43,26 +56,36 @@ def _change(node, form, forms, demand, operands, needs):
     for place in range(3):
         literal = operands[node, place]
         if literal >= 0:
-            before, after = needs[forms[node], place], needs[form, place]
-            if before < 2:
-                demand[literal >> 1, before ^ (literal & 1)] -= 1
-            if after < 2:
-                demand[literal >> 1, after ^ (literal & 1)] += 1
+            _count(demand, literal, needs[forms[node], place], -1)
+            _count(demand, literal, needs[form, place], 1)
     forms[node] = form
 
 
 @compiled
 def _demand(forms, operands, needed, needs):
-    demand = np.zeros((len(forms), 2), dtype=np.int32)
+    demand = np.zeros((len(forms), 3), dtype=np.int32)
     for node in range(len(forms)):
         for place in range(3):
             literal = operands[node, place]
-            need = needs[forms[node], place]
-            if literal >= 0 and need < 2:
-                demand[literal >> 1, need ^ (literal & 1)] += 1
+            if literal >= 0:
+                _count(demand, literal, needs[forms[node], place], 1)
     for literal in needed:
         demand[literal >> 1, literal & 1] += 1
     return demand
+
+
+@compiled
+def used_nodes(forms, operands, needed, needs):
+    """Whether a node is there at all, because an output or the form of a node that is there asks for it; bool [V]."""
+    used = np.zeros(len(forms), dtype=np.bool_)
+    for literal in needed:
+        used[literal >> 1] = True
+    for node in range(len(forms) - 1, -1, -1):
+        if used[node]:
+            for place in range(3):
+                if operands[node, place] >= 0 and needs[forms[node], place] != UNUSED:
+                    used[operands[node, place] >> 1] = True
+    return used
 
 
 @compiled
@@ -126,7 +149,7 @@ def improve_forms(forms, types, operands, needed, first, needs, outputs, areas, 
     :param operands: int32 [V, 3], literals, negative where there is none
     :param needed: int32 [outputs], literals that output nets need
     :param first: int32 [types + 1], forms of type t are first[t] up to first[t + 1]
-    :param needs: int32 [K, 3], polarity needed of each operand: 0 true, 1 inverted, 2 any
+    :param needs: int32 [K, 3], polarity needed of each operand: 0 true, 1 inverted, 2 any, 3 not used
     :param outputs: int32 [K], polarity delivered
     :param areas: float64 [K], um2
     :param inverter_costs: float64 [V], cost of an inverter at each node

@@ -9,6 +9,8 @@ Nodes are numbered in topological order. A literal is 2 * node + 1 where complem
 | AND, OR, XOR | of two | x, y |
 | AO | g + p h, the carry step | g, p, h |
 | HALF | x XOR y, where the AND of the two exists anyway | x, y, that AND |
+
+`with_carries` calls an AO a CARRY where g and p are the AND and the HALF of the same two INPUTs.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-INPUT, AND, OR, XOR, AO, HALF = range(6)
+INPUT, AND, OR, XOR, AO, HALF, CARRY = range(7)
 NO_OPERAND = -1
 
 Name = tuple[str, int, int]
@@ -107,3 +109,16 @@ class LogicNetwork:
                 moved[node] = kept._append(node_type, renamed, self.names[node])  # type: ignore[arg-type]
         kept.outputs = [(net, moved[literal >> 1] | (literal & 1)) for net, literal in self.outputs]
         return kept
+
+
+def with_carries(network: NetworkArrays) -> np.ndarray:
+    """The types of a network's nodes, int32 [V], each AO called a CARRY whose g and p are those of one bit, with both
+    of its INPUTs at hand true."""
+    types, operands, _ = network
+    nodes = np.flatnonzero(types == AO)
+    g, p = operands[nodes, 0], operands[nodes, 1]
+    x, y, both = operands[p >> 1].T
+    own = (types[p >> 1] == HALF) & (p & 1 == 0) & (both == g) & ((x | y) & 1 == 0)
+    types = types.copy()
+    types[nodes[own & (types[x >> 1] == INPUT) & (types[y >> 1] == INPUT)]] = CARRY
+    return types

@@ -14,7 +14,7 @@ from threading import Lock
 
 from prefixrl.circuits.builder import Builder, role_areas
 from prefixrl.circuits.cells import CellLibrary
-from prefixrl.circuits.forms import TRUE
+from prefixrl.circuits.forms import TRUE, UNUSED
 from prefixrl.circuits.generator import logic_network
 from prefixrl.circuits.identifiers import check_identifier
 from prefixrl.circuits.kinds import Circuit
@@ -37,7 +37,8 @@ def map_structure(circuit: Circuit, library: CellLibrary, module: str | None = N
     :param library: needs a NAND2; whatever else is missing is composed
     :param module: the module's name, by default that of the circuit's kind
     :param polarity: "area" (least area of gates and inverters by local search), "speed" (the same, with inverters kept
-        off critical paths at some cost), or "level" (polarity alternates with the level, as in the paper)
+        off critical paths at some cost), "level" (polarity alternates with the level, as in the paper), or "merged"
+        ("area" with a bit's generate and its first carry in one AOI22 where that is smaller)
     :raises InputError: the library has no NAND2, the module's name is not an identifier or is that of a cell, or the
         policy is unknown
     """
@@ -55,8 +56,13 @@ def map_network(network: LogicNetwork, library: CellLibrary, polarity: str = "ar
     :raises InputError: the library has no NAND2, or the policy is unknown
     """
     table = _table(library)
-    forms = choose_forms(network.arrays(), table, polarity).tolist()
-    emitter = _Emitter(network, table, forms, Builder(library))
+    # numba takes a third of a second to import: only those who map pay for it.
+    from prefixrl.circuits.kernels import used_nodes
+
+    arrays = network.arrays()
+    forms = choose_forms(arrays, table, polarity)
+    used = used_nodes(forms, arrays.operands, arrays.outputs, table.needs).tolist()
+    emitter = _Emitter(network, table, forms.tolist(), used, Builder(library))
     emitter.emit()
     return tuple(emitter.builder.gates)
 
@@ -77,12 +83,15 @@ class _Emitter:
     """Writes the gates of a network whose forms have been chosen.
 
     `nets[v]` are the net names of node v, true and inverted; a net exists once `made[v]` says so. Inverters are written
-    when they are first needed.
+    when they are first needed, nodes that are not `used` not at all.
     """
 
-    def __init__(self, network: LogicNetwork, table: FormTable, forms: list[int], builder: Builder) -> None:
+    def __init__(
+        self, network: LogicNetwork, table: FormTable, forms: list[int], used: list[bool], builder: Builder
+    ) -> None:
         self.network = network
         self.builder = builder
+        self._used = used
         self._forms = [table.forms[form] for form in forms]
         self._nets = [_net_names(name) for name in network.names]
         self._made = [[False, False] for _ in forms]
@@ -107,17 +116,27 @@ class _Emitter:
             if not form.needs:
                 self._made[node][TRUE] = True
                 continue
+            if not self._used[node]:
+                continue
             operands = self.network.operands[node]
             if form.gates[0] in ("XOR2", "XNOR2"):
                 self._exclusive_or(node, operands, form.output)
+            elif form.needs[0] == UNUSED:
+                # A carry of its bit's operands: those of the propagate.
+                bits = self.network.operands[operands[1] >> 1][:2]
+                nets = (*(self._signal(bit, TRUE) for bit in bits), *self._signals(operands[1:], form.needs[1:]))
+                self._gates(node, form.name, form.gates, nets, self._nets[node][form.output])
             else:
-                x, y, *rest = (self._signal(o, need) for o, need in zip(operands, form.needs, strict=False))
-                self._gates(node, form.name, form.gates, (x, y, *rest), self._nets[node][form.output])
+                nets = self._signals(operands, form.needs)
+                self._gates(node, form.name, form.gates, nets, self._nets[node][form.output])
             self._made[node][form.output] = True
         for _, literal in self.network.outputs:
             self._signal(literal, TRUE)
         for net, literal in self._copies:
             self.builder.build("BUF", (self._signal(literal, TRUE),), net)
+
+    def _signals(self, literals: tuple[int, ...], needs: tuple[int, ...]) -> tuple[str, ...]:
+        return tuple(self._signal(literal, need) for literal, need in zip(literals, needs, strict=False))
 
     def _signal(self, literal: int, need: int) -> str:
         """The net that carries a literal in the needed polarity, with its inverter if it must have one."""

@@ -262,14 +262,17 @@ def _print_contest(figures: dict[str, Any]) -> None:
     output_console().print(table)
 
 
-NATIVE_SECTIONS = ("truth", "speed", "quality", "methods", "memory")
+MAPPING_FRONT_GRAPHS = 8
+"""Of every published front."""
+
+NATIVE_SECTIONS = ("truth", "speed", "quality", "methods", "mapping", "memory")
 
 
 @app.command("native", epilog="Example: prefixrl bench native --section truth --netlists 100")
 def native_command(
     section: Annotated[
         list[str] | None,
-        typer.Option("--section", help="truth, speed, quality, methods or memory; repeatable. Default: all."),
+        typer.Option("--section", help="truth, speed, quality, methods, mapping or memory; repeatable. Default: all."),
     ] = None,
     netlists: Annotated[int, typer.Option("--netlists", help="Netlists of the truth section.")] = 1000,
     prove: Annotated[bool, typer.Option("--prove/--no-prove", help="Prove each of them equivalent.")] = True,
@@ -299,6 +302,8 @@ def native_command(
         from prefixrl.synthesis.pdk import load_pdk
 
         figures["methods"] = bench_methods(pdk=load_pdk(pdk))
+    if "mapping" in sections:
+        figures["mapping"] = _native_mapping(pdk)
     if "memory" in sections:
         from prefixrl.synthesis.native.benchmark import bench_memory
 
@@ -320,6 +325,21 @@ def _native_speed(rounds: int, pdk: str) -> dict[str, Any]:
     from prefixrl.synthesis.pdk import load_pdk
 
     return bench_speed(rounds=rounds, pdk=load_pdk(pdk))
+
+
+def _native_mapping(pdk: str) -> dict[str, Any]:
+    """The common graphs, and some from one end to the other of the published fronts of the same widths."""
+    from prefixrl.designs.source import open_source
+    from prefixrl.synthesis.native.mapping_benchmark import WIDTHS, bench_mapping, common_graphs
+    from prefixrl.synthesis.pdk import load_pdk
+
+    fronts = {}
+    for width in WIDTHS:
+        front = open_source(f"published:adder{width}").front
+        for place in range(MAPPING_FRONT_GRAPHS):
+            point = front[place * (len(front) - 1) // (MAPPING_FRONT_GRAPHS - 1)]
+            fronts[f"front {width} at {point.delay_ns} ns"] = point.graph
+    return bench_mapping({**common_graphs(), "fronts": fronts}, load_pdk(pdk))
 
 
 def _native_quality(reference: Path | None, graphs: int, pdk: str) -> dict[str, Any]:

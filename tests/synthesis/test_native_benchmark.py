@@ -13,7 +13,9 @@ from prefixrl.circuits.mapping import map_structure
 from prefixrl.circuits.proof import prove_netlist
 from prefixrl.cli.bench import app
 from prefixrl.errors import InputError
+from prefixrl.graphs.structures import structure
 from prefixrl.synthesis.native.benchmark import bench_memory, bench_speed, bench_truth, scrambled
+from prefixrl.synthesis.native.mapping_benchmark import FREE, bench_mapping
 from prefixrl.synthesis.native.methods_benchmark import METHODS, bench_methods, excess_percent
 from prefixrl.synthesis.native.quality_benchmark import bench_random, bench_reference, read_reference
 from prefixrl.synthesis.native.timer import NativeTimer
@@ -113,6 +115,21 @@ def test_methods_are_compared_on_the_same_netlists() -> None:
     assert [row["method"] for row in figures["rows"]] == 3 * list(METHODS)
 
 
+def test_mappings_are_compared_by_the_same_walk() -> None:
+    """ "merged" is smaller where delay does not count and larger where it does; ABC's free choice is never smaller."""
+    graphs = {"chain": structure("ripple-carry", 8), "tree": structure("sklansky", 8)}
+    figures = bench_mapping({"all": graphs})
+    chain, tree = figures["rows"]
+    assert chain["merged"]["smallest_percent"] < -5 < 0 < chain["merged"]["fast_percent"]
+    assert tree["merged"]["smallest_percent"] <= 0
+    for row in figures["rows"]:
+        assert row["way"] in FREE
+        assert row["free"]["smallest_percent"] > row["merged"]["smallest_percent"]
+    assert figures["all"]["merged"]["slow_percent"] == pytest.approx(
+        np.mean([r["merged"]["slow_percent"] for r in (chain, tree)])
+    )
+
+
 def test_area_is_compared_at_equal_delay() -> None:
     base = np.array([[1.0, 100.0], [3.0, 50.0]])
     assert excess_percent(base, base) == 0.0
@@ -138,6 +155,6 @@ def test_memory_is_that_of_a_fresh_process() -> None:
 def test_sections_are_checked() -> None:
     result = CliRunner().invoke(app, ["native", "--section", "nope"])
     assert isinstance(result.exception, InputError)
-    assert str(result.exception) == "a section must be one of truth, speed, quality, methods, memory: 'nope'"
-    for section in ("truth", "speed", "quality", "methods", "memory"):
+    assert str(result.exception) == "a section must be one of truth, speed, quality, methods, mapping, memory: 'nope'"
+    for section in ("truth", "speed", "quality", "methods", "mapping", "memory"):
         assert section in CliRunner().invoke(app, ["native", "--help"]).output

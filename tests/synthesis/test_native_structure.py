@@ -44,7 +44,7 @@ def mapped(request: pytest.FixtureRequest) -> Mapped:
     return Mapped(POORER[request.param])
 
 
-@pytest.mark.parametrize("polarity", ["area", "speed", "level"])
+@pytest.mark.parametrize("polarity", ["area", "speed", "level", "merged"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_gates_and_timing_are_those_of_the_plain_mapper(kind: str, polarity: str, mapped: Mapped) -> None:
     for circuit in (Circuit(kind, structure("sklansky", 8)), random_circuit(kind, 11, 1), random_circuit(kind, 6, 2)):

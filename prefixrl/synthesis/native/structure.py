@@ -12,7 +12,8 @@ import numpy as np
 
 from prefixrl.circuits.builder import Builder, role_areas
 from prefixrl.circuits.cells import ROLE_FUNCTIONS, CellLibrary
-from prefixrl.circuits.forms import FORMS, Form
+from prefixrl.circuits.forms import FORMS, UNUSED, Form
+from prefixrl.circuits.kernels import used_nodes
 from prefixrl.circuits.logic import HALF, INPUT, LogicNetwork, NetworkArrays
 from prefixrl.circuits.netlist import Gate
 from prefixrl.circuits.polarity import ANNEALING_SWEEPS, FormTable, choose_forms, form_table
@@ -32,7 +33,7 @@ class Templates(NamedTuple):
 
     :param first: [K + 5] gates of template t: first[t] up to the next entry; the last one of them delivers
     :param cell: [G]
-    :param source: [G, O] operand of the form (0, 1, 2), or -2 - g for the output of the template's gate g; -1 for none
+    :param source: [G, O] operand of the form (0 to 3), or -2 - g for the output of the template's gate g; -1 for none
     :param kind: [K] 0 for plain forms, 1 for those that take operands in any polarity (XOR, XNOR)
     """
 
@@ -90,15 +91,24 @@ class Mapper:
         :param sweeps: see `choose_forms`
         :param placed: whether it is asked in which column a gate stands
         """
-        arrays = network.arrays()
-        forms = choose_forms(arrays, self.forms, polarity, sweeps)
         columns = _columns(network) if placed else np.zeros(len(network))
+        return self.map_arrays(network.arrays(), columns, polarity, room, sweeps)
+
+    def map_arrays(
+        self, arrays: NetworkArrays, columns: np.ndarray, polarity: str, room: int, sweeps: int = ANNEALING_SWEEPS
+    ) -> tuple[Net, np.ndarray]:
+        """As `map`, of a network that is arrays already.
+
+        :param columns: float64 [V] where the nodes stand
+        """
+        forms = choose_forms(arrays, self.forms, polarity, sweeps)
         inputs = int(np.count_nonzero(arrays.types == INPUT))
-        capacity = inputs + (len(network) + len(network.outputs)) * (self._widest + 1)
-        draft = empty_net(inputs, len(network.outputs), capacity)
-        made = np.full((len(network), 2), -1, dtype=np.int32)
+        capacity = inputs + (len(arrays.types) + len(arrays.outputs)) * (self._widest + 1)
+        draft = empty_net(inputs, len(arrays.outputs), capacity)
+        made = np.full((len(arrays.types), 2), -1, dtype=np.int32)
         chosen = Network(arrays.types, arrays.operands, forms, columns, arrays.outputs)
-        emit(chosen, self._needs, self._outputs, self._templates, draft, made)
+        used = used_nodes(forms, arrays.operands, arrays.outputs, self._needs)
+        emit(chosen, used, self._needs, self._outputs, self._templates, draft, made)
         return _fitted(draft, room), _halves(arrays, self._outputs[forms], made)
 
 
@@ -137,7 +147,7 @@ def _templates(library: CellLibrary, native: NativeLibrary, forms: Iterable[Form
     recipes += [_role_gates(library, role) for role in ("INV", "BUF", "XOR2", "XNOR2")]
     for gates in recipes:
         number = {gate.output: -2 - place for place, gate in enumerate(gates)}
-        number |= {f"operand{place}": place for place in range(3)}
+        number |= {f"operand{place}": place for place in range(4)}
         for gate in gates:
             cell = native.number[gate.cell]
             pins = dict(gate.inputs)
@@ -162,11 +172,16 @@ def _role_gates(library: CellLibrary, role: str) -> list[Gate]:
 
 
 def _form_gates(library: CellLibrary, form: Form) -> list[Gate]:
-    """The gates of a form over its operands x, y, z, which are called operand0 to operand2."""
+    """The gates of a form over its operands x, y, z, which are called operand0 to operand2.
+
+    A form that does without the first one has the bit's two operands in place of it, and so four.
+    """
     builder = Builder(library)
     x, y, z = (f"operand{place}" for place in range(3))
     half = form in FORMS[HALF]
-    if len(form.gates) == 1:
+    if form.needs[:1] == (UNUSED,):
+        builder.build(form.gates[0], (x, y, z, "operand3"), "net")
+    elif len(form.gates) == 1:
         operands = (z, x, y) if half else (x, y, z)
         builder.build(form.gates[0], operands[: len(ROLE_FUNCTIONS[form.gates[0]][0])], "net")
         if half and len(ROLE_FUNCTIONS[form.gates[0]][0]) == 2:
@@ -181,7 +196,7 @@ def _form_gates(library: CellLibrary, form: Form) -> list[Gate]:
 
 
 @inlined
-def _instantiate(templates, template, net, x, y, z):
+def _instantiate(templates, template, net, x, y, z, w):
     """Add a template's gates; returns the node that delivers."""
     begin = templates.first[template]
     base = net.size[NODES]
@@ -198,6 +213,8 @@ def _instantiate(templates, template, net, x, y, z):
                 driver = y
             elif source == 2:
                 driver = z
+            elif source == 3:
+                driver = w
             elif source < -1:
                 driver = base - 2 - source
             net.fanin[node, operand] = driver
@@ -211,15 +228,37 @@ def _signal(templates, roles, net, made, columns, literal, need):
     node, polarity = literal >> 1, (literal & 1) ^ need
     if made[node, polarity] < 0:
         source = made[node, 1 - polarity]
-        made[node, polarity] = _instantiate(templates, roles + _INVERTER, net, source, source, source)
+        made[node, polarity] = _instantiate(templates, roles + _INVERTER, net, source, source, source, source)
         net.column[made[node, polarity]] = columns[node]
     return made[node, polarity]
 
 
+@inlined
+def _operands(network, needs, templates, roles, net, made, node):
+    """The nets that the gates of a node read, in the order of its template; -1 where there are fewer."""
+    form = network.forms[node]
+    w = x = y = z = -1
+    for place in range(3):
+        literal = network.operands[node, place]
+        if literal < 0:
+            w, x, y, z = x, y, z, -1
+        elif needs[form, place] == UNUSED:
+            # A carry of its bit's operands: those of the propagate.
+            propagate = network.operands[node, 1] >> 1
+            y = made[network.operands[propagate, 0] >> 1, _TRUE]
+            z = made[network.operands[propagate, 1] >> 1, _TRUE]
+        else:
+            w, x, y, z = x, y, z, _signal(templates, roles, net, made, network.columns, literal, needs[form, place])
+    if needs[form, 0] == UNUSED:
+        return w, x, y, z
+    return x, y, z, w
+
+
 @kernel
-def emit(network, needs, delivers, templates, net, made):
+def emit(network, used, needs, delivers, templates, net, made):
     """Write the gates of a network whose forms have been chosen into `net`.
 
+    :param used: bool [V] whether a node is to be there
     :param needs: [K, 3] polarity that forms need of their operands
     :param delivers: [K] polarity that forms deliver
     :param made: [V, 2] filled in with the nets that carry a node true and inverted
@@ -233,6 +272,8 @@ def emit(network, needs, delivers, templates, net, made):
             net.column[inputs] = network.columns[node]
             inputs += 1
             continue
+        if not used[node]:
+            continue
         output = delivers[form]
         start = net.size[NODES]
         if templates.kind[form] == _PARITY:
@@ -243,17 +284,10 @@ def emit(network, needs, delivers, templates, net, made):
                 delivered = delivers[network.forms[literal >> 1]]
                 parity ^= delivered ^ (literal & 1)
                 x, y = y, made[literal >> 1, delivered]
-            gate = _instantiate(templates, roles + (_XNOR if parity else _XOR), net, x, y, y)
+            gate = _instantiate(templates, roles + (_XNOR if parity else _XOR), net, x, y, y, y)
         else:
-            x = y = z = -1
-            for place in range(3):
-                literal = network.operands[node, place]
-                if literal >= 0:
-                    carrier = _signal(templates, roles, net, made, network.columns, literal, needs[form, place])
-                    x, y, z = y, z, carrier
-                else:
-                    x, y, z = y, z, -1
-            gate = _instantiate(templates, form, net, x, y, z)
+            x, y, z, w = _operands(network, needs, templates, roles, net, made, node)
+            gate = _instantiate(templates, form, net, x, y, z, w)
         for added in range(start, net.size[NODES]):
             if net.column[added] == 0.0:
                 net.column[added] = network.columns[node]
@@ -266,6 +300,6 @@ def emit(network, needs, delivers, templates, net, made):
             copied = copied or net.outputs[before] == carrier
         if copied:
             column = net.column[carrier]
-            carrier = _instantiate(templates, roles + _BUFFER, net, carrier, carrier, carrier)
+            carrier = _instantiate(templates, roles + _BUFFER, net, carrier, carrier, carrier, carrier)
             net.column[carrier] = column
         net.outputs[place] = carrier
