@@ -30,6 +30,13 @@ LOCAL = "local"
 POLL_S = 0.5
 """Seconds between two looks at whether an answer is still wanted."""
 
+# What Ray keeps of processes that are no more, for people who look through its dashboard: by default 100,000 records
+# and 200 files, which a job that loses a worker now and then takes for a leak.
+_FORGET = {
+    "RAY_maximum_gcs_destroyed_actor_cached_count": "100",
+    "RAY_maximum_gcs_dead_worker_cached_count": "100",
+    "RAY_LOG_MONITOR_MAX_OPEN_FILES": "50",
+}
 _CLOSE_S = 10.0
 _CONNECT_S = 5.0
 # Of setproctitle, which Ray has inside: titles take the place of arguments only.
@@ -90,6 +97,8 @@ class RayCluster:
         marked |= {"TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
         # By default Ray's workers yield to everything else on the machine: here they do what the job is about.
         marked |= {"RAY_worker_niceness": "0"}
+        # Whoever wants other numbers has said so.
+        marked |= {name: os.environ.get(name, value) for name, value in _FORGET.items()}
         with _environment(marked), _on_loopback():
             ray.init(
                 address=LOCAL,

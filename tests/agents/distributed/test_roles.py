@@ -11,11 +11,13 @@ from prefixrl.agents.archive import FrontArchive
 from prefixrl.agents.distributed import actor as actors
 from prefixrl.agents.distributed.actor import AskedService
 from prefixrl.agents.distributed.messages import Answers
+from prefixrl.agents.distributed.soak import Look, growth
 from prefixrl.agents.job import load_job
 from prefixrl.circuits import Circuit
 from prefixrl.errors import InputError
 from prefixrl.graphs.structures import structure
 from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
+from prefixrl.synthesis.ray_actor import ActorResources
 
 CIRCUITS = [Circuit("adder", structure(name, 8)) for name in ("sklansky", "brent-kung", "kogge-stone", "ripple-carry")]
 
@@ -92,3 +94,19 @@ def test_licences_are_a_resource_of_every_evaluator() -> None:
     options = ActorResources(config.ray.evaluator_cpus, config.ray.evaluator_resources).options(["n1", "n2"])
     assert (options["num_cpus"], options["resources"]) == (2, {"licence": 1})
     assert options["label_selector"] == {"ray.io/node-id": "!in(n1,n2)"}
+
+
+def test_growth_is_told_after_warm_up_and_of_those_who_lived_long() -> None:
+    # Grows by 1 MiB a second for 25 s of warm-up and then by a quarter, until nothing is added from 70 s on.
+    steady = [Look(float(s), 10.0 + min(s, 25) + max(min(s, 70) - 25, 0) / 4, 7 + s % 2) for s in range(0, 101, 2)]
+    short = [Look(float(s), float(s), 3) for s in range(0, 60)]
+    found = growth({("driver", 1): steady, ("actor", 2): short, ("driver", 3): [steady[0]] * 40}, 25.0, 100.0)
+    assert list(found) == ["driver"]
+    assert found["driver"]["memory_mib"] == steady[-1].memory_mib
+    assert 400 < found["driver"]["memory_mib_per_h"] < 900
+    assert found["driver"]["late_memory_mib_per_h"] < 250
+    assert found["driver"]["files_per_h"] == pytest.approx(0.0, abs=5)
+
+
+def test_the_head_keeps_no_record_of_the_calls_of_our_actors() -> None:
+    assert ActorResources(0.5).options()["enable_task_events"] is False
