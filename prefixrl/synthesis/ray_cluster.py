@@ -141,6 +141,29 @@ def living_nodes() -> list[str]:
     return [node["NodeID"] for node in ray.nodes() if node["Alive"]]
 
 
+class NodeWatch:
+    """Which nodes leave the cluster: they were well when we first saw them, and Ray has given them up since."""
+
+    def __init__(self) -> None:
+        self._there: set[str] = set()
+
+    def look(self) -> list[str]:
+        """A line for each that has left since the last look."""
+        import ray
+
+        nodes = {node["NodeID"]: node for node in ray.nodes()}
+        left = [node for name, node in nodes.items() if name in self._there and not node["Alive"]]
+        self._there = {name for name, node in nodes.items() if node["Alive"]}
+        return [_farewell(node) for node in left]
+
+
+def _farewell(node: Mapping[str, Any]) -> str:
+    reason = " ".join(str(node.get("DeathReasonMessage") or "no reason").split())[:120]
+    hint = "if it should not have, look at its disk, and into raylet.out in its /tmp/ray"
+    name = f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})"
+    return f"node {name} has left, the job goes on without it; {hint}: {reason}"
+
+
 def await_answer(reference: Any, given_up: Callable[[], str | None], limit_s: float | None = None) -> Any:
     """What an actor answers.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -110,3 +112,14 @@ def test_growth_is_told_after_warm_up_and_of_those_who_lived_long() -> None:
 
 def test_the_head_keeps_no_record_of_the_calls_of_our_actors() -> None:
     assert ActorResources(0.5).options()["enable_task_events"] is False
+
+
+@pytest.mark.parametrize(
+    ("end", "said"), [("os._exit(1)", "go on\n"), ("os.kill(os.getpid(), 9)", "go on\n"), ("", "")]
+)
+def test_a_driver_that_is_ended_has_a_last_word(end: str, said: str) -> None:
+    script = "import os\nfrom prefixrl.agents.distributed.last_words import last_words\nwith last_words('go on'):\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{script}    {end or 'pass'}"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.stderr, ended.returncode == 0) == (said, not end)

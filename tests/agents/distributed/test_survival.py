@@ -136,6 +136,7 @@ def test_nodes_leave_and_join(tmp_path: Path) -> None:
         # Two licences came with the second node, so there are two evaluators where there was one.
         assert result.ended_by == "stopped", "actors and evaluators have come back"
         assert later
+        assert any("has left, the job goes on without it" in message for message in view.messages)
         with DesignStore.open(tmp_path / "run" / "designs.sqlite") as store:
             assert store.count(failed=True) == 0
             assert store.count() > 100
