@@ -150,7 +150,8 @@ class Evaluators:
         elif now - self._alone_since > LONELY_S:
             ray = self.config.ray
             needs = {"CPU": ray.evaluator_cpus, **ray.evaluator_resources}
-            self.view.message(f"no node of the cluster has room for an evaluator, add one or ask for less: {needs}")
+            hint = "where no node has room for one, add one or ask for less"
+            self.view.message(f"no evaluator has come up yet; {hint}: {needs}")
             self._alone_since = now
 
 
