@@ -33,8 +33,8 @@ POLL_S = 0.5
 # What Ray keeps of processes that are no more, for people who look through its dashboard: by default 100,000 records
 # and 200 files, which a job that loses a worker now and then takes for a leak.
 _FORGET = {
-    "RAY_maximum_gcs_destroyed_actor_cached_count": "100",
-    "RAY_maximum_gcs_dead_worker_cached_count": "100",
+    "RAY_maximum_gcs_destroyed_actor_cached_count": "10",
+    "RAY_maximum_gcs_dead_worker_cached_count": "10",
     "RAY_LOG_MONITOR_MAX_OPEN_FILES": "50",
 }
 _CLOSE_S = 10.0

@@ -22,7 +22,7 @@ from prefixrl.designs import DesignStore
 from prefixrl.errors import InputError
 from prefixrl.tools.tree import tree_pids
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_nodes_leave_and_join(tmp_path: Path) -> None:
     own = ["ray.actor_cpus=0.5", "ray.evaluator_cpus=0.5", "ray.evaluator_resources={licence: 1}"]
     view = Recovering(100, change)
     try:
-        job = small_job("circuit.width=7", "budget.steps=null", "budget.time_s=120", "ray.evaluators=null", *own)
+        job = small_job("circuit.width=7", "budget.steps=null", "budget.time_s=400", "ray.evaluators=null", *own)
         result = train(job, tmp_path / "run", nodes.address, view)
         # Two licences came with the second node, so there are two evaluators where there was one.
         assert result.ended_by == "stopped", "actors and evaluators have come back"
