@@ -91,14 +91,14 @@ def pool_command(
     _print("pool of worker processes", bench_pool(seconds), json)
 
 
-RAY_SECTIONS = ("pools", "recovery", "kills", "plan", "soak")
+RAY_SECTIONS = ("pools", "learner", "recovery", "kills", "plan", "soak")
 
 
 @app.command("ray", epilog="Example: prefixrl bench ray; prefixrl bench ray --section soak --seconds 1800")
 def ray_command(
     section: Annotated[
         list[str] | None,
-        typer.Option("--section", help="pools, recovery, kills, plan or soak; repeatable. Default: all but soak."),
+        typer.Option("--section", help=f"{', '.join(RAY_SECTIONS)}; repeatable. Default: all but soak."),
     ] = None,
     seconds: Annotated[float, typer.Option("--seconds", help="How long the soak section runs.")] = 300,
     kills: Annotated[int, typer.Option("--kills", help="Drivers that the kills section kills.")] = 3,
@@ -110,7 +110,7 @@ def ray_command(
     """Time evaluators on Ray against the other pools; kill roles and drivers of a job: how long, is anything lost?"""
     from prefixrl.synthesis.pool import require_pool
 
-    sections = tuple(section or RAY_SECTIONS[:4])
+    sections = tuple(section or RAY_SECTIONS[:-1])
     unknown = next((name for name in sections if name not in RAY_SECTIONS), None)
     if unknown is not None:
         raise InputError(f"a section must be one of {', '.join(RAY_SECTIONS)}: {unknown!r}")
@@ -124,6 +124,7 @@ def ray_command(
 
     measures = {
         "pools": lambda: bench_ray_pool(width=width, effort=effort),
+        "learner": benchmark.bench_learner,
         "recovery": benchmark.bench_recovery,
         "kills": lambda: benchmark.bench_driver_kills(kills),
         "plan": lambda: bench_plan(evaluators, width),

@@ -60,9 +60,14 @@ def _print_live(run: Path) -> None:
     live = _live(run)
     if live is None:
         return
-    figures = ", ".join(f"{name} {value:.4g}" for name, value in live["figures"].items())
-    told = f"{live['phase']}, {_clock(live['seconds_ago'])} ago"
-    output_console().print(f"{told}: {figures}" if figures else told, highlight=False, markup=False)
+    from rich.columns import Columns
+    from rich.text import Text
+
+    console = output_console()
+    console.print(f"{live['phase']}, {_clock(live['seconds_ago'])} ago", highlight=False, markup=False)
+    figures = [Text(f"{name} {value:.4g}") for name, value in live["figures"].items()]
+    if figures:
+        console.print(Columns(figures, padding=(0, 2)), highlight=False)
 
 
 def _rows(status: RunStatus) -> list[tuple[str, str]]:

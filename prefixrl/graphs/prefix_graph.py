@@ -117,6 +117,10 @@ class PrefixGraph:
         cells = (self.width - 1) * (self.width - 2) // 2
         return bit_rows.rows_to_int(self._rows).to_bytes((cells + 7) // 8, "little")
 
+    def bare(self) -> PrefixGraph:
+        """An equal graph that holds nothing derived: at 16 bits levels and fanouts are 7 kB, much to keep of many."""
+        return self._of_legal_rows(self._rows)
+
     @property
     def width(self) -> int:
         """Number of inputs, N."""

@@ -30,6 +30,13 @@ LOCAL = "local"
 POLL_S = 0.5
 """Seconds between two looks at whether an answer is still wanted."""
 
+# What Ray keeps of processes that are no more, for people who look through its dashboard: by default 100,000 records
+# and 200 files, which a job that loses a worker now and then takes for a leak.
+_FORGET = {
+    "RAY_maximum_gcs_destroyed_actor_cached_count": "10",
+    "RAY_maximum_gcs_dead_worker_cached_count": "10",
+    "RAY_LOG_MONITOR_MAX_OPEN_FILES": "50",
+}
 _CLOSE_S = 10.0
 _CONNECT_S = 5.0
 # Of setproctitle, which Ray has inside: titles take the place of arguments only.
@@ -90,6 +97,8 @@ class RayCluster:
         marked |= {"TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
         # By default Ray's workers yield to everything else on the machine: here they do what the job is about.
         marked |= {"RAY_worker_niceness": "0"}
+        # Whoever wants other numbers has said so.
+        marked |= {name: os.environ.get(name, value) for name, value in _FORGET.items()}
         with _environment(marked), _on_loopback():
             ray.init(
                 address=LOCAL,
@@ -130,6 +139,29 @@ def living_nodes() -> list[str]:
     import ray
 
     return [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+
+
+class NodeWatch:
+    """Which nodes leave the cluster: they were well when we first saw them, and Ray has given them up since."""
+
+    def __init__(self) -> None:
+        self._there: set[str] = set()
+
+    def look(self) -> list[str]:
+        """A line for each that has left since the last look."""
+        import ray
+
+        nodes = {node["NodeID"]: node for node in ray.nodes()}
+        left = [node for name, node in nodes.items() if name in self._there and not node["Alive"]]
+        self._there = {name for name, node in nodes.items() if node["Alive"]}
+        return [_farewell(node) for node in left]
+
+
+def _farewell(node: Mapping[str, Any]) -> str:
+    reason = " ".join(str(node.get("DeathReasonMessage") or "no reason").split())[:120]
+    hint = "if it should not have, look at its disk, and into raylet.out in its /tmp/ray"
+    name = f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})"
+    return f"node {name} has left, the job goes on without it; {hint}: {reason}"
 
 
 def await_answer(reference: Any, given_up: Callable[[], str | None], limit_s: float | None = None) -> Any:

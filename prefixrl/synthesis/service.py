@@ -217,8 +217,9 @@ class EvaluationService:
             entry.future.set_exception(outcome)
 
     def _remember(self, evaluation: Evaluation) -> None:
+        circuit = replace(evaluation.circuit, graph=evaluation.circuit.graph.bare())
         with self._lock:
-            self._remembered[evaluation.key] = evaluation
+            self._remembered[evaluation.key] = replace(evaluation, circuit=circuit)
             if len(self._remembered) > REMEMBERED_EVALUATIONS:
                 forgotten, _ = self._remembered.popitem(last=False)
                 self._announced.discard(forgotten)

@@ -150,6 +150,14 @@ def test_refusal_is_a_failure_that_the_cache_keeps(
     assert kept.failure == "cannot be mapped"
 
 
+def test_what_is_remembered_keeps_nothing_that_was_derived(service: EvaluationService) -> None:
+    depths: list[int] = []
+    service.listeners.append(lambda evaluation: depths.append(evaluation.circuit.graph.depth))
+    evaluation = service.evaluate(CIRCUITS[0])
+    assert len(depths) == 1
+    assert set(vars(service._remembered[evaluation.key].circuit.graph)) == {"_rows"}
+
+
 def test_error_of_a_listener_is_not_swallowed(service: EvaluationService) -> None:
     def broken(_: Evaluation) -> None:
         raise OSError("disk full")

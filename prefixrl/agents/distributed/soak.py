@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from prefixrl.agents.distributed.benchmark import KINDS, await_designs, designs_of, kill, launch, lives
 
@@ -46,7 +47,8 @@ def bench_soak(seconds: float, seed: int = 0) -> dict[str, Any]:
     """Run a job for so long while an actor or an evaluator is killed every 30 s.
 
     :returns: `seconds`, `kills`, `designs`, `ended_early`; by role, for the process of it that grew most of those that
-        lived for half of the time after warm-up: `memory_mib`, `memory_mib_per_h`, `files`, `files_per_h`; `orphans`
+        lived for half of the time after warm-up: `memory_mib`, `memory_mib_per_h`, `late_memory_mib_per_h` (over the
+        last half of that time: what is still warming up grows less there), `files`, `files_per_h`; `orphans`
     """
     generator = random.Random(seed)
     kills: Counter[str] = Counter()
@@ -86,15 +88,24 @@ def growth(looks: Looks, begin_s: float, end_s: float) -> dict[str, dict[str, fl
         series = np.array([look for look in all_looks if look.at_s >= begin_s])
         if len(series) < 3 or series[-1, 0] - series[0, 0] < _LONG_SHARE * (end_s - begin_s):
             continue
-        memory, files = (3600.0 * float(np.polyfit(series[:, 0], series[:, column], 1)[0]) for column in (1, 2))
+        late = series[series[:, 0] >= (begin_s + end_s) / 2]
+        if len(late) < 3:
+            continue
+        memory, files = _per_h(series, 1), _per_h(series, 2)
         if role not in found or memory > found[role]["memory_mib_per_h"]:
             found[role] = {
                 "memory_mib": float(series[-1, 1]),
                 "memory_mib_per_h": memory,
+                "late_memory_mib_per_h": _per_h(late, 1),
                 "files": float(series[-1, 2]),
                 "files_per_h": files,
             }
     return dict(sorted(found.items()))
+
+
+def _per_h(series: NDArray[np.float64], column: int) -> float:
+    """The slope of a column of looks, in an hour."""
+    return 3600.0 * float(np.polyfit(series[:, 0], series[:, column], 1)[0])
 
 
 def _look(driver: psutil.Process, now: float, looks: dict[tuple[str, int], list[Look]]) -> set[int]:

@@ -19,6 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from prefixrl.agents.checkpoint import Checkpoint, latest_checkpoint
 from prefixrl.agents.distributed.actor import batch_of
 from prefixrl.agents.distributed.figures import RoleFigures
+from prefixrl.agents.distributed.last_words import last_words
 from prefixrl.agents.distributed.messages import Policy, Step
 from prefixrl.agents.distributed.troupe import Arrival, Troupe
 from prefixrl.agents.exploration import epsilon_at
@@ -30,7 +31,7 @@ from prefixrl.agents.session import JobResult, JobSession
 from prefixrl.agents.training import NO_CHECKPOINT, checkpoint_due, log_figures
 from prefixrl.errors import ToolError
 from prefixrl.synthesis.ray_actor import ActorResources
-from prefixrl.synthesis.ray_cluster import joined
+from prefixrl.synthesis.ray_cluster import NodeWatch, joined
 from prefixrl.synthesis.ray_pool import RayPool
 from prefixrl.synthesis.work import EvaluatorSpec
 
@@ -87,7 +88,7 @@ def resume(run: str | Path, address: str, view: LiveView | None = None, override
 class Evaluators:
     """Makes the evaluators of a job, as many as the cluster has processors for; one pool at a time.
 
-    A context manager: meanwhile it looks now and then whether nodes have joined.
+    A context manager: meanwhile it looks now and then whether nodes have joined or left.
 
     :param config: the job
     :param view: told of nodes that cannot evaluate
@@ -96,6 +97,7 @@ class Evaluators:
     def __init__(self, config: JobConfig, view: LiveView) -> None:
         self.config, self.view = config, view
         self.pool: RayPool | None = None
+        self._nodes = NodeWatch()
         self._alone_since = time.monotonic()
         self._over = threading.Event()
         self._watch = threading.Thread(target=self._look_often, name="prefixrl-nodes", daemon=True)
@@ -136,8 +138,10 @@ class Evaluators:
         return self.config.ray.evaluators or min(max(processors - 1, 1), 1024)
 
     def look(self) -> None:
-        """Have more of them where nodes have joined; tell a person where there has been none for long."""
+        """Have more of them where nodes have joined; tell of nodes that have left, and where none is for long."""
         now = time.monotonic()
+        for line in self._nodes.look():
+            self.view.message(line)
         if self.pool is None:
             return
         self.pool.grow(self.wanted())
@@ -146,15 +150,18 @@ class Evaluators:
         elif now - self._alone_since > LONELY_S:
             ray = self.config.ray
             needs = {"CPU": ray.evaluator_cpus, **ray.evaluator_resources}
-            self.view.message(f"no node of the cluster has room for an evaluator, add one or ask for less: {needs}")
+            hint = "where no node has room for one, add one or ask for less"
+            self.view.message(f"no evaluator has come up yet; {hint}: {needs}")
             self._alone_since = now
 
 
 def _run(session: JobSession, evaluators: Evaluators, checkpoint: Checkpoint | None) -> JobResult:
     import ray
 
+    ended = "the driver was killed, or the Ray node that it was on has died"
     try:
-        return _run_here(session, evaluators, checkpoint)
+        with last_words(f"prefixrl: {ended}: go on with --resume {session.run.path}"):
+            return _run_here(session, evaluators, checkpoint)
     except ray.exceptions.RayError as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
         raise ToolError(f"the cluster failed ({reason}), go on with --resume {session.run.path}") from error

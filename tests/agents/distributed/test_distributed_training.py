@@ -110,7 +110,7 @@ def test_whoever_is_killed_another_takes_the_place(tmp_path: Path) -> None:
 
     view = Replaced(150, murder)
     # No number of steps says when the new actor plays: the view ends the job.
-    job = small_job("circuit.width=7", "budget.steps=null", "budget.time_s=120")
+    job = small_job("circuit.width=7", "budget.steps=null", "budget.time_s=400")
     result = train(job, tmp_path / "run", "local", view)
     assert len(killed) == 3
     assert result.ended_by == "stopped", "all roles have come back and went on"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,11 +13,13 @@ from prefixrl.agents.archive import FrontArchive
 from prefixrl.agents.distributed import actor as actors
 from prefixrl.agents.distributed.actor import AskedService
 from prefixrl.agents.distributed.messages import Answers
+from prefixrl.agents.distributed.soak import Look, growth
 from prefixrl.agents.job import load_job
 from prefixrl.circuits import Circuit
 from prefixrl.errors import InputError
 from prefixrl.graphs.structures import structure
 from prefixrl.synthesis.curve import AreaDelayCurve, CurvePoint
+from prefixrl.synthesis.ray_actor import ActorResources
 
 CIRCUITS = [Circuit("adder", structure(name, 8)) for name in ("sklansky", "brent-kung", "kogge-stone", "ripple-carry")]
 
@@ -92,3 +96,30 @@ def test_licences_are_a_resource_of_every_evaluator() -> None:
     options = ActorResources(config.ray.evaluator_cpus, config.ray.evaluator_resources).options(["n1", "n2"])
     assert (options["num_cpus"], options["resources"]) == (2, {"licence": 1})
     assert options["label_selector"] == {"ray.io/node-id": "!in(n1,n2)"}
+
+
+def test_growth_is_told_after_warm_up_and_of_those_who_lived_long() -> None:
+    # Grows by 1 MiB a second for 25 s of warm-up and then by a quarter, until nothing is added from 70 s on.
+    steady = [Look(float(s), 10.0 + min(s, 25) + max(min(s, 70) - 25, 0) / 4, 7 + s % 2) for s in range(0, 101, 2)]
+    short = [Look(float(s), float(s), 3) for s in range(0, 60)]
+    found = growth({("driver", 1): steady, ("actor", 2): short, ("driver", 3): [steady[0]] * 40}, 25.0, 100.0)
+    assert list(found) == ["driver"]
+    assert found["driver"]["memory_mib"] == steady[-1].memory_mib
+    assert 400 < found["driver"]["memory_mib_per_h"] < 900
+    assert found["driver"]["late_memory_mib_per_h"] < 250
+    assert found["driver"]["files_per_h"] == pytest.approx(0.0, abs=5)
+
+
+def test_the_head_keeps_no_record_of_the_calls_of_our_actors() -> None:
+    assert ActorResources(0.5).options()["enable_task_events"] is False
+
+
+@pytest.mark.parametrize(
+    ("end", "said"), [("os._exit(1)", "go on\n"), ("os.kill(os.getpid(), 9)", "go on\n"), ("", "")]
+)
+def test_a_driver_that_is_ended_has_a_last_word(end: str, said: str) -> None:
+    script = "import os\nfrom prefixrl.agents.distributed.last_words import last_words\nwith last_words('go on'):\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{script}    {end or 'pass'}"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.stderr, ended.returncode == 0) == (said, not end)

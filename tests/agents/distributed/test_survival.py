@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -21,7 +22,7 @@ from prefixrl.designs import DesignStore
 from prefixrl.errors import InputError
 from prefixrl.tools.tree import tree_pids
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -130,11 +131,12 @@ def test_nodes_leave_and_join(tmp_path: Path) -> None:
     own = ["ray.actor_cpus=0.5", "ray.evaluator_cpus=0.5", "ray.evaluator_resources={licence: 1}"]
     view = Recovering(100, change)
     try:
-        job = small_job("circuit.width=7", "budget.steps=null", "budget.time_s=120", "ray.evaluators=null", *own)
+        job = small_job("circuit.width=7", "budget.steps=null", "budget.time_s=400", "ray.evaluators=null", *own)
         result = train(job, tmp_path / "run", nodes.address, view)
         # Two licences came with the second node, so there are two evaluators where there was one.
         assert result.ended_by == "stopped", "actors and evaluators have come back"
         assert later
+        assert any("has left, the job goes on without it" in message for message in view.messages)
         with DesignStore.open(tmp_path / "run" / "designs.sqlite") as store:
             assert store.count(failed=True) == 0
             assert store.count() > 100
@@ -146,3 +148,52 @@ def test_nodes_leave_and_join(tmp_path: Path) -> None:
         ray.shutdown()
         nodes.shutdown()
     assert gone(lambda: actors_of("EnvironmentActor"))
+
+
+def test_a_killed_sweep_goes_on_and_every_trial_ends_once(temporary: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray.tune", reason="ray[tune] is not installed (pip install 'prefixrl[ray]')")
+    out = tmp_path / "sweep"
+    command = [sys.executable, "-m", "prefixrl", "sweep", "--json"]
+    new = ["--preset", "tiny", "--over", "agent.learning_rate=0.001,0.0001", "--seeds", "2", "--parallel", "2"]
+    settings = ("circuit.width=7", "budget.steps=1500", "checkpoint.every_steps=100", "agent.channels=8")
+    new += [text for setting in settings for text in ("--set", setting)]
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    job = subprocess.Popen(
+        [*command, *new, "--out", str(out)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+    def trials() -> dict[Path, dict[str, tuple[Any, float]]]:
+        return {run: designs(run) for run in sorted((out / "trials").glob("*"))}
+
+    def ended() -> dict[Path, str]:
+        return {path.parent: path.read_text() for path in sorted((out / "trials").glob("*/trial.json"))}
+
+    # One trial has ended at least, and another is under way.
+    deadline = time.monotonic() + 400
+    while not (begun := [run for run in trials() if run not in ended() and len(designs(run)) > 30]) or not ended():
+        assert job.poll() is None, "the sweep ended before it could be killed"
+        assert time.monotonic() < deadline, "the sweep made no progress"
+        time.sleep(0.05)
+    family = tree_pids(job.pid)
+    job.kill()
+    job.communicate()
+    assert gone(lambda: [pid for pid in family if psutil.pid_exists(pid) and not _zombie(pid)])
+    before, finished = trials(), ended()
+    assert 0 < len(finished) < 4
+
+    resumed = subprocess.run(
+        [*command, "--resume", str(out)], env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    told = [line for line in resumed.stderr.splitlines() if " of 4: " in line]
+    assert [int(line.partition(" ")[0]) for line in told] == list(range(len(finished) + 1, 5)), "each ends once"
+    results = json.loads(resumed.stdout)["trials"]
+    assert len({result["run"] for result in results}) == len(results) == 4
+    assert all(result["failure"] is None for result in results)
+    after = trials()
+    assert len(after) == 4
+    for run, kept in before.items():
+        assert kept.items() <= after[run].items(), "a design was lost or evaluated anew"
+    assert ended().items() >= finished.items()
+    assert any(len(after[run]) > len(before[run]) for run in begun)
+    assert gone(lambda: list(temporary.glob("prefixrl-*")))
