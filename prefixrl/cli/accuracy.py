@@ -16,6 +16,8 @@ from prefixrl.errors import InputError
 from prefixrl.hints import near_miss
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from prefixrl.accuracy.progress import Progress
     from prefixrl.accuracy.study import FormatResult
     from prefixrl.accuracy.widths import AdderFigures, UnitFigures, WidthResult
@@ -232,27 +234,38 @@ def _print_widths(
     adders: Sequence[AdderFigures],
     units: Sequence[UnitFigures],
 ) -> None:
-    from rich.table import Table
-
+    """What it takes, then how often the model is right, by the way to cut: one table would be wider than 80 columns."""
     console = output_console()
     console.print(f"{title}; FP32 {reference:.1%}", highlight=False, markup=False)
-    runs = list(dict.fromkeys((each.fmt, each.cut) for each in results))
-    table = Table(box=None, pad_edge=False)
-    for heading in ("bits", "least ns", f"um2 at {adders[0].delay_ns:.3f} ns"):
-        table.add_column(heading, justify="right")
-    for fmt, cut in runs:
-        table.add_column(fmt if cut.value == "toward-zero" else f"{fmt} floor", justify="right")
     whole = list(dict.fromkeys(each.fmt for each in units))
-    for fmt in whole:
-        table.add_column(f"{fmt} unit, um2 at {units[0].delay_ns:.2f} ns", justify="right")
-    areas = {(each.fmt, each.width): each.area_um2 for each in units}
-    found = {(each.fmt, each.cut, each.width): each.verdict for each in results}
+    table = _right_aligned(
+        ["bits", "least ns", f"um2 at {adders[0].delay_ns:.3f} ns", *(f"{fmt} least ns" for fmt in whole)]
+        + [f"{fmt} um2 at {units[0].delay_ns:.3f} ns" for fmt in whole]
+    )
+    figures = {(each.fmt, each.width): each for each in units}
     for adder in adders:
-        cells = [found[fmt, cut, adder.width] for fmt, cut in runs]
-        shown = [f"{100 * each.accuracy:.1f} {_mark(each.passed)}" for each in cells]
-        shown += [f"{areas[fmt, adder.width]:.0f}" for fmt in whole]
+        own = [figures[fmt, adder.width] for fmt in whole]
+        shown = [*(f"{each.fastest_ns:.3f}" for each in own), *(f"{each.area_um2:.0f}" for each in own)]
         table.add_row(str(adder.width), f"{adder.fastest_ns:.4f}", f"{adder.area_um2:.1f}", *shown)
-    exact = [found.get((fmt, cut, None)) for fmt, cut in runs]
-    table.add_row("exact", "", "", *("" if each is None else f"{100 * each.accuracy:.1f}" for each in exact))
     console.print(table)
-    typer.echo("right, in %; + within 1 % of FP32, - not")
+    found = {(each.fmt, each.cut, each.width): each.verdict for each in results}
+    formats = list(dict.fromkeys(each.fmt for each in results))
+    for cut in dict.fromkeys(each.cut for each in results):
+        typer.echo(f"\nright, in %, products cut {cut.value}; + within 1 % of FP32, - not")
+        table = _right_aligned(["bits", *formats])
+        for adder in adders:
+            cells = [found[fmt, cut, adder.width] for fmt in formats]
+            table.add_row(str(adder.width), *(f"{100 * each.accuracy:.1f} {_mark(each.passed)}" for each in cells))
+        exact = [found.get((fmt, cut, None)) for fmt in formats]
+        if any(exact):
+            table.add_row("exact", *("" if each is None else f"{100 * each.accuracy:.1f}  " for each in exact))
+        console.print(table)
+
+
+def _right_aligned(headings: Sequence[str]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
