@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from prefixrl.circuits import cells as cells_module
 from prefixrl.circuits.cells import Cell
 from prefixrl.errors import InputError
 from prefixrl.files import atomic_write
@@ -25,8 +26,8 @@ from prefixrl.synthesis.native import library as native_library_module
 from prefixrl.synthesis.native.library import NativeLibrary, Tables, native_library
 from prefixrl.synthesis.pdk import Pdk
 
-# What is kept was made by these: with any other text of theirs it is made again.
-_MAKERS = (native_library_module, liberty_tables, liberty_timing)
+# What is kept was made by these: with any other text of theirs it is made again. The roles of cells are among it.
+_MAKERS = (native_library_module, liberty_tables, liberty_timing, cells_module)
 _DIGEST_BYTES = 32
 _TEXT = "text"
 
