@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prefixrl.units.task import Task
 
 # Graphs of a front that are tried in the whole unit.
-_GRAPHS = 8
+_GRAPHS = 24
 _COLUMNS = 160
 
 
