@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from prefixrl.units.registry import Built
     from prefixrl.units.task import Task
 
-# Graphs of a front that are tried in the whole unit.
-_GRAPHS = 24
+# Graphs of a front that are tried in the whole unit: hardly any front has more.
+_GRAPHS = 100
 _COLUMNS = 160
 
 
