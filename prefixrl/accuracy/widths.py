@@ -154,7 +154,8 @@ class UnitFigures:
     delay_ns: float
 
     def to_json(self) -> dict[str, Any]:
-        return {"format": self.fmt, **{name: value for name, value in asdict(self).items() if name != "fmt"}}
+        figures = asdict(self)
+        return {"format": figures.pop("fmt"), **figures}
 
 
 def unit_figures(curves: Mapping[tuple[str, int], Sequence[tuple[float, float]]]) -> list[UnitFigures]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from prefixrl.agents.search_sections import GuidedConfig
+from prefixrl.agents.tensors import arrays_of, tensors_of
 from prefixrl.errors import InputError, PrefixrlError
 
 CHANGE_SCALE = 0.05
@@ -103,7 +104,7 @@ class EditModel:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The ensemble's tensors by name, copied. Inputs are normalised by what a job sees itself, so those of one
         width serve at another."""
-        return {name: tensor.numpy().copy() for name, tensor in self._network.state_dict().items()}
+        return arrays_of(self._network)
 
     def begin_with(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Begin with an ensemble that learned elsewhere.
@@ -111,7 +112,7 @@ class EditModel:
         :raises InputError: it takes other inputs
         """
         try:
-            self._network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
+            self._network.load_state_dict(tensors_of(arrays))
         except RuntimeError as error:
             raise InputError(f"the ensemble must be of this version's shape: {str(error).splitlines()[-1]}") from None
 

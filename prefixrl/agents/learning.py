@@ -16,10 +16,11 @@ from prefixrl.agents.checkpoint import Checkpoint, check_same, save_checkpoint
 from prefixrl.agents.qlearning import QLearner
 from prefixrl.agents.replay import ReplayBuffer
 from prefixrl.agents.rollout import RolloutState
+from prefixrl.agents.sections import AgentConfig
 from prefixrl.agents.session import JobSession
 from prefixrl.agents.transfer import NETWORK_KEYS
 
-SAME_KEYS = (*("method", "circuit", *NETWORK_KEYS, "environment.environments"),)
+SAME_KEYS = ("method", "circuit", *NETWORK_KEYS, "environment.environments")
 """What a checkpoint and the job that goes on with it must agree on."""
 
 
@@ -61,9 +62,7 @@ class Learning:
         while self.update_debt >= 1.0 and at_most >= 1:
             self.update_debt -= 1.0
             at_most -= 1
-            weights = (self.agent.weight_low, self.agent.weight_high)
-            batch = self.replay.sample(self.agent.batch_size, self.sampling, self.agent.relabel_fraction, weights)
-            figures = self.learner.update(batch)
+            figures = update_once(self.learner, self.replay, self.agent, self.sampling)
         return figures
 
     def save(self, rollouts: Sequence[RolloutState]) -> None:
@@ -108,6 +107,17 @@ class Learning:
         self.sampling.bit_generator.state = state["sampling"]
         torch.set_rng_state(torch.from_numpy(parts["environments"]["torch_random"]))
         return _rollouts(state["acting"], parts["environments"])
+
+
+def update_once(
+    learner: QLearner, replay: ReplayBuffer, agent: AgentConfig, sampling: np.random.Generator
+) -> dict[str, float]:
+    """One update on one batch of the replay; its figures.
+
+    :raises DivergedError: the loss is not finite
+    """
+    weights = (agent.weight_low, agent.weight_high)
+    return learner.update(replay.sample(agent.batch_size, sampling, agent.relabel_fraction, weights))
 
 
 def _rollouts(acting: Any, arrays: Mapping[str, NDArray[Any]]) -> list[RolloutState]:

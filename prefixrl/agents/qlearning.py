@@ -29,6 +29,7 @@ from prefixrl.agents.networks import QNetwork
 from prefixrl.agents.planes import TIMING_PLANES, timing_planes
 from prefixrl.agents.replay import Batch
 from prefixrl.agents.sections import AgentConfig
+from prefixrl.agents.tensors import array_of, arrays_of, tensors_of
 from prefixrl.errors import PrefixrlError
 
 
@@ -110,11 +111,11 @@ class QLearner:
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """The online network's tensors by name, copied: what an actor needs to play by."""
-        return _arrays(self.online)
+        return arrays_of(self.online)
 
     def load_weights(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the online network's tensors from another learner of the same networks."""
-        self.online.load_state_dict(_tensors(arrays))
+        self.online.load_state_dict(tensors_of(arrays))
 
     def begin_with(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Begin with a network that learned elsewhere; the target network is the same."""
@@ -124,23 +125,23 @@ class QLearner:
     def state(self) -> tuple[dict[str, Any], dict[str, dict[str, NDArray[Any]]]]:
         """What a checkpoint keeps: plain JSON, and arrays by part and name."""
         optimizer = {
-            f"{index}.{name}": _array(value)
+            f"{index}.{name}": array_of(value)
             for index, slots in self.optimizer.state_dict()["state"].items()
             for name, value in slots.items()
         }
         parts = {
-            "online": _arrays(self.online),
-            "target": _arrays(self.target),
+            "online": arrays_of(self.online),
+            "target": arrays_of(self.target),
             "optimizer": optimizer,
         }
         return {"updates": self.updates}, parts
 
     def load_state(self, state: Mapping[str, Any], parts: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
         """Take back what `state` gave to a learner of the same networks."""
-        self.online.load_state_dict(_tensors(parts["online"]))
-        self.target.load_state_dict(_tensors(parts["target"]))
+        self.online.load_state_dict(tensors_of(parts["online"]))
+        self.target.load_state_dict(tensors_of(parts["target"]))
         slots: dict[int, dict[str, Tensor]] = {}
-        for key, value in _tensors(parts["optimizer"]).items():
+        for key, value in tensors_of(parts["optimizer"]).items():
             index, _, name = key.partition(".")
             slots.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": slots})
@@ -181,15 +182,3 @@ def _device(name: str) -> str:
     if name != "auto":
         return name
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _array(value: Tensor) -> NDArray[Any]:
-    return value.detach().cpu().numpy().copy()
-
-
-def _arrays(network: nn.Module) -> dict[str, NDArray[Any]]:
-    return {name: _array(value) for name, value in network.state_dict().items()}
-
-
-def _tensors(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}

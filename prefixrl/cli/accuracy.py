@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prefixrl.cli.common import evaluate_circuits, output_console, print_json
+from prefixrl.cli.common import progress as tell
 from prefixrl.cli.options import EffortOption, JsonOption, LibraryOptions, PdkOption, PoolOptions, grouped
 from prefixrl.errors import InputError
 from prefixrl.hints import near_miss
@@ -72,14 +73,14 @@ def formats_command(
         unfinished.append(progress)
         for result in study_formats(loaded, judge, wanted, progress):
             results.append(result)
-            _progress(f"{name} {result.scheme.fmt.name} {result.scheme.scaling.value}: {result.verdict.accuracy:.1%}")
+            tell(f"{name} {result.scheme.fmt.name} {result.scheme.scaling.value}: {result.verdict.accuracy:.1%}")
     command = ["prefixrl", *sys.argv[1:]]
     document = {"command": command, **made, "models": models, "results": [each.to_json() for each in results]}
     if out is not None:
         write_study(out / "formats.json", document)
         for each in unfinished:
             each.finish()
-        _progress(f"wrote {out / 'formats.json'}")
+        tell(f"wrote {out / 'formats.json'}")
     if json:
         print_json(document)
     else:
@@ -92,10 +93,6 @@ def _checked(what: str, given: list[str] | None, known: Sequence[str]) -> list[s
             hint = near_miss(each, known) or f" (known: {', '.join(known)})"
             raise InputError(f"unknown {what}{hint}, got {each!r}")
     return given or list(known)
-
-
-def _progress(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 def _print_formats(models: Sequence[dict[str, Any]], results: Sequence[FormatResult]) -> None:
@@ -180,7 +177,7 @@ def widths_command(
     results = []
     for result in study_widths(loaded, judge, formats, widths, cuts, Scaling(scaling), progress):
         results.append(result)
-        _progress(f"{result.fmt} {result.cut.value} {result.width or 'exact'}: {result.verdict.accuracy:.1%}")
+        tell(f"{result.fmt} {result.cut.value} {result.width or 'exact'}: {result.verdict.accuracy:.1%}")
     units = _units(unit_formats, widths, kit, progress)
     document = {
         "command": ["prefixrl", *sys.argv[1:]],
@@ -196,7 +193,7 @@ def widths_command(
         write_study(out / "widths.json", document)
         plot_widths(out / "widths.png", loaded.title, judge.reference_accuracy, results, adders, units)
         progress.finish()
-        _progress(f"wrote {out / 'widths.json'} and {out / 'widths.png'}")
+        tell(f"wrote {out / 'widths.json'} and {out / 'widths.png'}")
     if json:
         print_json(document)
     else:
@@ -223,7 +220,7 @@ def _units(formats: Sequence[str], widths: Sequence[int], kit: Pdk, progress: Pr
         for width in widths:
             key = {"unit": "tc_dot", "format": fmt, "width": width, "pdk": kit.content_hash}
             curves[fmt, width] = progress.finding(key, functools.partial(tensor_core_curve, fmt, width, TERMS, kit))
-            _progress(f"tc_dot {fmt}, {width} bits: least delay {curves[fmt, width][0][0]:.4f} ns")
+            tell(f"tc_dot {fmt}, {width} bits: least delay {curves[fmt, width][0][0]:.4f} ns")
     return unit_figures(curves) if curves else []
 
 

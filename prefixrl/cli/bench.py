@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prefixrl.cli.bench_units import units_command
-from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.common import output_console, print_json, progress
 from prefixrl.cli.options import JsonOption, LibraryOptions, PdkOption, grouped
 from prefixrl.errors import InputError
 
@@ -230,7 +230,7 @@ def agents_command(
     contest = Contest(methods, width or [16], budget or [250, 500], chosen_seeds, against, preset, settings or [])
     if plot is not None:
         check_plot(plot)
-    figures = bench_agents(contest, lambda line: typer.echo(line, err=True))
+    figures = bench_agents(contest, progress)
     if plot is not None:
         plot_contest(plot, figures)
     if json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.common import output_console, print_json, progress
 from prefixrl.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def leaderboard(
     from prefixrl.designs.leaderboard import verify as verify_front
 
     found = rows(names or ())
-    results = [verify_front(row.name, lambda line: typer.echo(line, err=True)) for row in found] if verify else []
+    results = [verify_front(row.name, progress) for row in found] if verify else []
     if json:
         print_json(_document(found, results))
     else:

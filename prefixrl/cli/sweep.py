@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prefixrl.cli.common import output_console, print_json
+from prefixrl.cli.common import output_console, print_json, progress
 from prefixrl.cli.jobs import METHOD_HELP, JobOptions, ProblemOptions, job_overrides
 from prefixrl.cli.options import (
     ConstraintOptions,
@@ -66,7 +66,7 @@ def sweep(
     if method is not None:
         overrides.insert(0, f"method={method}")
     found = _new(job, overrides, over or [], samples, seeds) if job.resume is None else _resumed(job, overrides, over)
-    tell = (lambda line: None) if job.quiet else (lambda line: typer.echo(line, err=True))
+    tell = (lambda line: None) if job.quiet else progress
     results = run_sweep(found, ray, parallel, gpus, tell)
     if json:
         print_json({"sweep": str(found.path), "trials": [result.to_json() for result in results]})

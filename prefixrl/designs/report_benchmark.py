@@ -40,7 +40,7 @@ _WALK = 400
 """Edits before a walk begins again at a classical structure."""
 _CHUNK = 1000
 _SHIFT = 0.005
-_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def bench_reports(designs: int = 100_000, width: int = 32, export_width: int = 64, seed: int = 0) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _shifted(curve: AreaDelayCurve, generator: np.random.Generator) -> AreaDelay
 
 def _opened_s(page: Path) -> float | None:
     """The better of two: what a browser writes to its profile the first time is not the page's."""
-    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         return None
     best = math.inf

@@ -17,7 +17,8 @@ from prefixrl.designs.front import nondominated
 from prefixrl.synthesis.constraints import default_constraints
 from prefixrl.synthesis.native.library_file import native_library_of
 from prefixrl.synthesis.native.netlists import INPUTS, NODES, Net, net_of, netlist_of
-from prefixrl.synthesis.native.sweep import AREA, DELAY, VIOLATIONS, Plan, Special, room_for, sweep
+from prefixrl.synthesis.native.plain_walk import walk_plainly
+from prefixrl.synthesis.native.sweep import AREA, DELAY, VIOLATIONS, Plan
 from prefixrl.synthesis.native.timer import NativeTimer, surroundings
 from prefixrl.synthesis.native.timing import Timing
 from prefixrl.synthesis.pdk import Pdk
@@ -26,7 +27,8 @@ from prefixrl.units.cells import UnitNetlist
 # As the walks of the native evaluator; a sweep takes about 2 us a gate and step.
 _SMALL = tuple(Plan(200, 0.05, 60.0, softness, keep, 5) for softness, keep in ((0.02, 0.1), (0.03, 0.25), (0.01, 0.15)))
 _LARGE = (Plan(60, 0.1, 40.0, 0.03, 0.25, 4),)
-_SMALL_GATES = 2000
+SMALL_GATES = 2000
+"""Up to here a unit is small: it is swept long and, in a report, mapped together with many adders."""
 _ROOM = 2.0
 _SPARE_GATES = 256
 
@@ -71,7 +73,7 @@ class Measured:
         self.unit = unit
         self.pdk = pdk
         self.constraints = default_constraints(pdk)
-        small = len(unit.netlist.gates) <= _SMALL_GATES
+        small = len(unit.netlist.gates) <= SMALL_GATES
         self._plans = tuple(plans) if plans is not None else _SMALL if small else _LARGE
         self._native = native_library_of(pdk)
         self._around = surroundings(self._native, pdk.name, unit.netlist, self.constraints)
@@ -91,11 +93,7 @@ class Measured:
     def _walk(self, plan: Plan, last: int) -> tuple[np.ndarray, Net]:
         netlist = self.unit.netlist
         net = net_of(netlist, self._native, int(_ROOM * len(netlist.gates)) + _SPARE_GATES)
-        curve = np.zeros((plan.steps + 1, 3))
-        halves = np.zeros((0, 4), dtype=np.int32)
-        special = Special(self._native.roles.get("BUF", -1), np.array([-1, -1], dtype=np.int32))
-        sweep(self._native.tables, net, self._around, room_for(net), halves, special, plan, curve, last)
-        return curve, net
+        return walk_plainly(self._native, net, self._around, plan, last), net
 
     @property
     def fastest_ns(self) -> float:

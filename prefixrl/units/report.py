@@ -20,7 +20,7 @@ from prefixrl.graphs import PrefixGraph
 from prefixrl.graphs.structures import classical_structures, structure
 from prefixrl.synthesis.pdk import Pdk
 from prefixrl.units.cells import Frame, as_it_is, check_combinational, frame_of, with_operator, with_structure
-from prefixrl.units.measuring import Measured, Point
+from prefixrl.units.measuring import SMALL_GATES, Measured, Point
 from prefixrl.units.parameters import Parameters
 from prefixrl.units.prefixes import DEFAULT_STRUCTURE, OPERATOR, Choice, PrefixPlan
 from prefixrl.units.registry import Built, build_unit
@@ -33,8 +33,6 @@ RELAXATIONS = (1.0, 1.03, 1.1, 1.25)
 _POLARITIES = ("area", "speed")
 # Graphs that are looked at more closely, at every clock.
 _LEADING = 3
-# Mapping a unit of so many gates together with its adder takes a second or two.
-_SMALL_GATES = 2000
 # Below this part of the critical path and of the area an adder decides little.
 CRITICAL_SHARE = 0.15
 
@@ -136,7 +134,7 @@ class Comparison:
             return []
         fastest = min(found, key=lambda each: each.fastest_ns)
         kept = [fastest, min(found, key=lambda each: each.smallest_um2)]
-        if len(fastest.unit.netlist.gates) <= _SMALL_GATES:
+        if len(fastest.unit.netlist.gates) <= SMALL_GATES:
             kept += [best[0] for clock in self._clocks(fastest.fastest_ns) if (best := self.best(group, clock))]
         return list(dict.fromkeys(each.label for each in kept))
 

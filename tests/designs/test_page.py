@@ -18,11 +18,10 @@ from prefixrl.designs.front import front_of, hypervolume
 from prefixrl.designs.history import hypervolume_history, thinned_cloud
 from prefixrl.designs.page import page_text, write_page
 from prefixrl.designs.records import PointTable
+from prefixrl.designs.report_benchmark import BROWSERS
 from prefixrl.designs.source import common_classical, common_reference, open_source, open_sources
 from prefixrl.designs.store import DesignStore
 from prefixrl.errors import InputError
-
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ import psutil
 from prefixrl.agents.checkpoint import latest_checkpoint
 from prefixrl.agents.distributed.training import train
 from prefixrl.agents.job import JobConfig, load_job
+from prefixrl.agents.learning import update_once
 from prefixrl.agents.live import LiveView, Snapshot
 from prefixrl.agents.qlearning import QLearner
 from prefixrl.agents.replay import ReplayBuffer
@@ -127,11 +128,10 @@ def bench_learner(seconds: float = 30.0) -> dict[str, float]:
     learner, replay = QLearner(config.agent, 0), ReplayBuffer(WIDTH, config.agent.replay_capacity, scale)
     learner.load_state(checkpoint.state["learner"], checkpoint.parts)
     replay.load_arrays(checkpoint.parts["replay"])
-    agent, generator = config.agent, np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     begin, before = time.monotonic(), learner.updates
     while time.monotonic() - begin < seconds:
-        weights = (agent.weight_low, agent.weight_high)
-        learner.update(replay.sample(agent.batch_size, generator, agent.relabel_fraction, weights))
+        update_once(learner, replay, config.agent, generator)
     alone = (learner.updates - before) / (time.monotonic() - begin)
     busy = view.figures["updates/s"]
     return {

@@ -24,7 +24,8 @@ from prefixrl.synthesis.constraints import default_constraints
 from prefixrl.synthesis.native.evaluator import NativeEvaluator, Walk
 from prefixrl.synthesis.native.library import MAXIMUM_OPERANDS
 from prefixrl.synthesis.native.netlists import Surroundings, net_of
-from prefixrl.synthesis.native.sweep import AREA, DELAY, Plan, Special, room_for, sweep
+from prefixrl.synthesis.native.plain_walk import walk_plainly
+from prefixrl.synthesis.native.sweep import AREA, DELAY, Plan
 from prefixrl.synthesis.native.timer import surroundings
 from prefixrl.synthesis.pdk import Pdk, load_pdk
 from prefixrl.synthesis.signoff_benchmark import random_graph
@@ -118,12 +119,8 @@ def _row(title: str, circuit: Circuit, evaluator: NativeEvaluator, sizer: AbcSiz
 
 def _walked(netlist: Netlist, evaluator: NativeEvaluator, around: Surroundings) -> Curve:
     """The walk from any netlist, with pins and buffers moved."""
-    native = evaluator.library
-    net = net_of(netlist, native, len(netlist.gates))
-    special = Special(native.roles.get("BUF", -1), np.full(2, -1, dtype=np.int32))
-    curve = np.zeros((_PLAN.steps + 1, 3))
-    halves = np.zeros((0, 4), dtype=np.int32)
-    sweep(native.tables, net, around, room_for(net), halves, special, _PLAN, curve, _PLAN.steps)
+    net = net_of(netlist, evaluator.library, len(netlist.gates))
+    curve = walk_plainly(evaluator.library, net, around, _PLAN, _PLAN.steps)
     return curve[:, [DELAY, AREA]]
 
 
